@@ -1,0 +1,58 @@
+"""What an engine can do, and what it has just proven on this machine."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from .errors import Unsupported
+from .spec import Isolation
+
+
+class Feature(enum.Flag):
+    """Powers beyond the four verbs of a Box; ask with `require`, never with hasattr."""
+
+    NOTHING = 0
+    FILES = enum.auto()
+    PROCESSES = enum.auto()
+    TERMINALS = enum.auto()
+    FILE_WATCH = enum.auto()
+    NETWORK_FULL = enum.auto()
+    MOUNTS = enum.auto()
+    LIMIT_MEMORY = enum.auto()
+    LIMIT_CPU = enum.auto()
+    LIMIT_PIDS = enum.auto()
+    LIMIT_DISK = enum.auto()
+    LIMIT_INODES = enum.auto()
+
+
+def require(wanted: Feature, offered: Feature, *, engine: str, hint: str = "") -> None:
+    """Raise Unsupported unless every feature of *wanted* is among those *offered*."""
+    missing = wanted & ~offered
+    if missing:
+        names = ", ".join(sorted(f.name.lower() for f in Feature if f.value and f in missing and f.name))
+        advice = hint or "choose another engine (sandlot doctor lists them)"
+        raise Unsupported(f"engine {engine} cannot enforce or do {names} here: {advice}")
+
+
+@dataclass(frozen=True)
+class Viability:
+    """What a probe found: the level reached and what holds, or why the engine cannot work.
+
+    `cause` is None when the engine works. `remedy` is the next step for the reader.
+    """
+
+    engine: str
+    isolation: Isolation
+    enforced: Tuple[str, ...] = ()
+    features: Feature = Feature.NOTHING
+    cause: Optional[str] = None
+    remedy: Optional[str] = None
+    seconds: float = 0.0
+    """How long the real payload took, start to result."""
+
+    @property
+    def works(self) -> bool:
+        """Whether the engine just ran a real payload behind its walls."""
+        return self.cause is None

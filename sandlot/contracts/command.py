@@ -1,0 +1,64 @@
+"""Command: one thing to run inside a box, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Mapping, Optional, Tuple
+
+from .errors import InvalidSpec
+from .paths import WORKSPACE, variables
+from .quantity import Bytes, Seconds
+from .spec import DEFAULT_TIMEOUT
+
+_LONGEST_ARGUMENT = 131_072  # MAX_ARG_STRLEN, execve(2)
+_LARGEST_CODE = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class TerminalSize:
+    """Rows and columns of a pseudo-terminal."""
+
+    rows: int = 24
+    columns: int = 80
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run: either *argv*, or Python *code* in the box's environment.
+
+    `timeout` is wall time in seconds from the start of the program (None: no bound but the sandbox's
+    lease). `stdin` of None means an empty standard input. With `tty` the streams are one terminal and
+    all output is standard output.
+    """
+
+    argv: Tuple[str, ...] = ()
+    code: Optional[str] = None
+    stdin: Optional[bytes] = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    workdir: PurePosixPath = WORKSPACE
+    timeout: Optional[Seconds] = DEFAULT_TIMEOUT
+    tty: Optional[TerminalSize] = None
+    background: bool = False
+    output_limit: Optional[Bytes] = None
+    """Bytes kept per stream; None means the sandbox's limit."""
+
+    def __post_init__(self) -> None:
+        """Refuse a command that is no command."""
+        if bool(self.argv) == (self.code is not None):
+            raise InvalidSpec("a command has either argv or code: give exactly one of them")
+        for argument in self.argv:
+            if "\0" in argument or len(argument) > _LONGEST_ARGUMENT:
+                raise InvalidSpec(f"an argument holds a NUL or is longer than {_LONGEST_ARGUMENT} characters")
+        if self.argv and not self.argv[0]:
+            raise InvalidSpec("the command's first word is empty: name a program")
+        if self.code is not None and len(self.code) > _LARGEST_CODE:
+            raise InvalidSpec(f"code of {len(self.code)} characters is too long: at most {_LARGEST_CODE}")
+        if not self.workdir.is_absolute() or ".." in self.workdir.parts:
+            raise InvalidSpec(f"workdir {str(self.workdir)!r} must be absolute and without '..'")
+        variables(self.env)
+
+    @classmethod
+    def shell(cls, line: str, **rest: object) -> Command:
+        """A command that gives *line* to `sh -c`."""
+        return cls(argv=("/bin/sh", "-c", line), **rest)  # type: ignore[arg-type]
