@@ -55,7 +55,9 @@ def test_ids_are_given_back(value: str) -> None:
     assert identifier(value) == value
 
 
-@pytest.mark.parametrize("value", ["", "..", ".a", "a/b", "%2e", "a\0", "x" * 129, "ä", "a b", "a\n", None, 7])
+@pytest.mark.parametrize(
+    "value", ["", "..", ".a", "a/b", "%2e", "a\0", "x" * 129, "ä", "a b", "a\n", None, 7]
+)
 def test_ids_of_other_shapes_are_refused(value: object) -> None:
     with pytest.raises(InvalidSpec):
         identifier(value)  # type: ignore[arg-type]
@@ -66,7 +68,16 @@ def test_variables_are_given_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"": "x"}, {"A=B": "x"}, {"1A": "x"}, {"A": "s3cret\0"}, {"A": 1}, {"A": "s3cret" * 30000}, {"A": "s3cret\ud800"}]
+    "values",
+    [
+        {"": "x"},
+        {"A=B": "x"},
+        {"1A": "x"},
+        {"A": "s3cret\0"},
+        {"A": 1},
+        {"A": "s3cret" * 30000},
+        {"A": "s3cret\ud800"},
+    ],
 )
 def test_other_variables_are_refused_without_showing_the_value(values: object) -> None:
     with pytest.raises(InvalidSpec) as caught:

@@ -27,7 +27,9 @@ def test_bytes_are_read(text: object, amount: int) -> None:
     assert Bytes.parse(text) == amount  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["", "Mi", "-1", "0", "1Qi", "nan", "inf", "1e400", True, None, "9e99", [], "1 2"])
+@pytest.mark.parametrize(
+    "text", ["", "Mi", "-1", "0", "1Qi", "nan", "inf", "1e400", True, None, "9e99", [], "1 2"]
+)
 def test_bytes_that_cannot_be_meant_are_refused(text: object) -> None:
     with pytest.raises(InvalidSpec):
         Bytes.parse(text)  # type: ignore[arg-type]
@@ -47,7 +49,8 @@ def test_whole_bytes_are_exact(amount: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "length"), [("30", 30.0), ("1.5", 1.5), ("500ms", 0.5), ("2m", 120.0), ("1h", 3600.0), ("1d", 86400.0), (3, 3.0)]
+    ("text", "length"),
+    [("30", 30.0), ("1.5", 1.5), ("500ms", 0.5), ("2m", 120.0), ("1h", 3600.0), ("1d", 86400.0), (3, 3.0)],
 )
 def test_seconds_are_read(text: object, length: float) -> None:
     assert Seconds.parse(text) == length  # type: ignore[arg-type]
