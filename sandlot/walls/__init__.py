@@ -1,0 +1,1 @@
+"""The walls: one file per wall, and `lockdown`, which names them in order."""
