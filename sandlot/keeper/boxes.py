@@ -1,0 +1,248 @@
+"""The boxes of one keeper: start, kill as a unit, and take everything of a box away once it ended.
+
+A box ends with its first process. From then on `settle` is asked again and again until its cgroup is
+empty and removed, no orphan of it lives, and its workspace is unmounted; only then is its end told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from . import census, workspaces
+from .cgroups import Group, Groups
+from .launch import WORKSPACE_MARK, Cause, Consumption, Exit, Launch, Powers, Refusal, objection
+from .spawn import Birth, give_birth
+from .uids import UidBlock
+from .workspaces import Workspaces
+
+PATIENCE = 2.0  # seconds until a box that will not go away is reported as stuck (it is still retried)
+_RETRY = 0.005  # seconds between two looks at a box that is going away
+_STUCK_RETRY = 0.25
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What boxes are made from; None where this keeper lacks the power.
+
+    `proc` is a descriptor of the keeper's own /proc, `host_proc` of the service's.
+    """
+
+    powers: Powers
+    groups: Groups
+    proc: int
+    host_proc: int
+    uids: UidBlock | None
+    workspaces: Workspaces | None
+
+
+@dataclass(slots=True)
+class Box:
+    """One box: `errors` is open until exec and then `request` answered, `kills` at the end."""
+
+    number: int
+    request: int
+    group: Group | None = None
+    uid: int | None = None
+    workspace: str | None = None
+    pid: int = 0
+    errors: int | None = None
+    failure: str = ""
+    wait_status: int | None = None
+    cause: Cause = "exited"
+    kills: list[int] = field(default_factory=list)
+    consumption: Consumption | None = None
+    deadline: float | None = None
+    trouble: str = "left processes or a cgroup"
+    is_told: bool = False
+
+
+class Boxes:
+    """All boxes of this keeper; answers and news go to *tell*."""
+
+    def __init__(self, supplies: Supplies, tell: Tell) -> None:
+        """No box yet."""
+        self._supplies, self._tell = supplies, tell
+        self._boxes: dict[int, Box] = {}
+        self._by_pid: dict[int, Box] = {}
+        self._made = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing of any box is left."""
+        return not self._boxes
+
+    @property
+    def starting(self) -> dict[int, Box]:
+        """The boxes on their way to exec, by the descriptor that becomes readable when they are there."""
+        return {box.errors: box for box in self._boxes.values() if box.errors is not None}
+
+    def spawn(self, request: int, launch: Launch, descriptors: Sequence[int]) -> int:
+        """Start a box and return the descriptor to watch; the answer follows at exec. Refusal."""
+        powers = self._supplies.powers
+        if why_not := objection(launch, powers, is_root=os.geteuid() == 0):
+            raise Refusal("unsupported", why_not)
+        self._made += 1
+        box = Box(self._made, request)
+        try:
+            self._equip(box, launch)
+            box.pid, box.errors = give_birth(self._birth(box, launch, descriptors))
+        except (OSError, Refusal) as error:
+            self._strip(box)
+            raise Refusal("start_failed", f"the box could not be made: {error}") from error
+        self._boxes[box.number] = self._by_pid[box.pid] = box
+        return box.errors
+
+    def started(self, box: Box) -> None:
+        """Read what the child said before exec: nothing means that it runs the launch's program."""
+        if box.errors is None:
+            return
+        try:
+            box.failure = os.read(box.errors, 4096).decode("utf-8", "replace")
+        except BlockingIOError:
+            return
+        os.close(box.errors)
+        box.errors = None
+        if not box.failure:
+            self._tell({"id": box.request, "ok": {"box": box.number}})
+
+    def kill(self, request: int, number: int) -> None:
+        """Kill a box as a unit; the answer follows when nothing of it is left."""
+        box = self._boxes.get(number)
+        if box is None:
+            self._tell({"id": request, "ok": {}})
+            return
+        box.kills.append(request)
+        self._strike(box)
+
+    def kill_all(self) -> None:
+        """Kill every box."""
+        for box in self._boxes.values():
+            self._strike(box)
+
+    def consumption(self, number: int) -> Consumption:
+        """What a box has used so far; all None when it is gone or has no cgroup."""
+        box = self._boxes.get(number)
+        return box.group.consumption() if box is not None and box.group is not None else Consumption()
+
+    def reap(self) -> None:
+        """Collect every dead child: first processes of boxes, and orphans that came to the keeper."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                box = self._by_pid.pop(pid, None)
+                if box is not None:
+                    box.wait_status = status
+                    box.deadline = box.deadline or time.monotonic() + PATIENCE
+
+    def settle(self) -> float | None:
+        """Take away what ended; the seconds after which to look again, None when nothing is going away."""
+        now = time.monotonic()
+        pause: float | None = None
+        for box in [box for box in self._boxes.values() if box.deadline is not None]:
+            if self._is_gone(box):
+                del self._boxes[box.number]
+                self._tell_end(box)
+                continue
+            if box.deadline is not None and now > box.deadline and not box.is_told:
+                self._tell_stuck(box)
+            pause = _STUCK_RETRY if box.is_told and pause is None else _RETRY
+        return pause
+
+    def _equip(self, box: Box, launch: Launch) -> None:
+        supplies = self._supplies
+        if launch.identity == "box" and supplies.uids is not None:
+            box.uid = supplies.uids.take(lambda: census.living_uids(supplies.proc))
+        if launch.workspace is not None and supplies.workspaces is not None:
+            uid, gid = (os.geteuid(), os.getegid()) if box.uid is None else (box.uid, box.uid)
+            box.workspace = supplies.workspaces.make(box.number, launch.workspace, uid, gid)
+        box.group = supplies.groups.create(box.number, launch)
+
+    def _birth(self, box: Box, launch: Launch, descriptors: Sequence[int]) -> Birth:
+        path = box.workspace or ""
+        return Birth(
+            argv=tuple(element.replace(WORKSPACE_MARK, path) for element in launch.argv),
+            env=launch.env,
+            descriptors=dict(zip((0, 1, 2, *launch.extra_fds), descriptors, strict=True)),
+            rlimits=launch.rlimits,
+            uid=box.uid,
+            group=box.group,
+        )
+
+    def _strike(self, box: Box) -> None:
+        box.deadline = box.deadline or time.monotonic() + PATIENCE
+        if box.wait_status is None:
+            box.cause = "killed"
+        if box.group is not None:
+            box.group.kill()
+        if box.wait_status is None:
+            for kill in (os.killpg, os.kill):  # the group exists only once the child leads its session
+                with contextlib.suppress(ProcessLookupError):
+                    kill(box.pid, signal.SIGKILL)
+
+    def _is_gone(self, box: Box) -> bool:
+        """Take away what can be taken away now; True when nothing is left."""
+        if box.wait_status is None or self._kill_strays():
+            return False
+        self.started(box)
+        try:
+            return self._strip(box)
+        except OSError as error:
+            box.trouble = f"left something behind: {error}"
+            return False
+
+    def _kill_strays(self) -> bool:
+        # A child of the keeper that is no box's first process lost its parent: bubblewrap's second half, a
+        # supervisor of an agent that was killed, a daemon. Nobody waits for it, and it must not stay.
+        keeper = os.getpid()
+        strays = [pid for pid in census.children(self._supplies.proc, keeper) if pid not in self._by_pid]
+        for pid in strays:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(strays)
+
+    def _strip(self, box: Box) -> bool:
+        if box.group is not None:
+            box.group.kill()
+            box.consumption = box.consumption or box.group.consumption()
+        if box.workspace is not None:
+            workspaces.remove(box.workspace)
+            box.workspace = None
+        if box.group is not None and not box.group.remove():
+            return False
+        if box.uid is not None and self._supplies.uids is not None:
+            self._supplies.uids.give_back(box.uid)
+        return True
+
+    def _tell_end(self, box: Box) -> None:
+        for request in box.kills:
+            self._tell({"id": request, "ok": {}})
+        if box.failure:
+            refusal = {"code": "start_failed", "message": f"the box did not start: {box.failure}"}
+            self._tell({"id": box.request, "error": refusal})
+        elif not box.is_told:
+            self._tell({"event": "exit", "box": box.number, "exit": asdict(_exit_of(box))})
+
+    def _tell_stuck(self, box: Box) -> None:
+        box.is_told = True
+        why = "is not reaped" if box.wait_status is None else box.trouble
+        message = f"box {box.number} {why} {PATIENCE:g} s after it was killed; the keeper keeps trying"
+        for request in box.kills:
+            self._tell({"id": request, "error": {"code": "stuck", "message": message}})
+        box.kills.clear()
+        self._tell({"event": "exit", "box": box.number, "exit": asdict(_exit_of(box))})
+
+
+def _exit_of(box: Box) -> Exit:
+    used = box.consumption or Consumption()
+    status = signal.SIGKILL if box.wait_status is None else box.wait_status
+    return Exit(int(status), box.cause, used.oom_kills, used.memory_peak, used.cpu_seconds)

@@ -1,0 +1,146 @@
+"""The control group of each box: the version that limits most here, and names that tell whose a group is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..walls import cgroup1, cgroup2
+from ..walls.cgroup import UNIFIED
+from . import census
+from .launch import Consumption, Launch
+
+_PREFIX = "sandlot"
+_STRIKE = 0.001  # seconds; version 1 alone, which has no kill switch, would not even strike without any
+_SWEEP_PATIENCE = 0.1  # seconds; what is still busy then is left to the next sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A keeper's stub as the host sees it: no two have the same values until the host reboots.
+
+    `pid_namespace` is the inode of the namespace `pid` counts in, `started` clock ticks after boot.
+    """
+
+    pid_namespace: int
+    pid: int
+    started: int
+
+    def name_of(self, box: int) -> str:
+        """The name of the group of one of its boxes."""
+        return f"{_PREFIX}-{self.pid_namespace}-{self.pid}-{self.started}-{box}"
+
+
+def this_owner(proc: int) -> Owner:
+    """The calling process as an owner."""
+    return Owner(
+        os.stat("self/ns/pid", dir_fd=proc).st_ino, os.getpid(), census.start_time(proc, os.getpid()) or 0
+    )
+
+
+def owner_in(name: str) -> Owner | None:
+    """Whose group *name* is; None when it is none of a keeper's."""
+    prefix, *numbers = name.split("-")
+    if prefix != _PREFIX or len(numbers) != len(("namespace", "pid", "started", "box")):
+        return None
+    if not all(number.isascii() and number.isdigit() for number in numbers):
+        return None
+    return Owner(int(numbers[0]), int(numbers[1]), int(numbers[2]))
+
+
+class Group:
+    """The group of one box, asked without waiting for the kernel longer than a moment.
+
+    `birthplace` is its directory in the version 2 hierarchy, if it has one. A process should be born there
+    (CLONE_INTO_CGROUP): moving in later waits for an RCU grace period, 8 to 20 ms on an idle machine.
+    """
+
+    def __init__(self, group: cgroup1.Group | cgroup2.Group) -> None:
+        """Wrap a group of either version."""
+        self._group = group
+        directories = {UNIFIED: group.directory} if isinstance(group, cgroup2.Group) else group.directories
+        self.birthplace = directories.get(UNIFIED)
+        self._others = cgroup1.Group({name: path for name, path in directories.items() if name != UNIFIED})
+
+    def join(self, *, is_born_inside: bool) -> None:
+        """Move the calling process in, as far as it was not born there. OSError."""
+        if is_born_inside:
+            self._others.add_self()
+        else:
+            self._group.add_self()
+
+    def kill(self) -> None:
+        """Strike every member; ask again until `remove` succeeds."""
+        with contextlib.suppress(OSError):  # TimeoutError too; `remove` tells whether anything is left
+            self._group.kill(0 if self.birthplace else _STRIKE)
+
+    def consumption(self) -> Consumption:
+        """What the members used so far; all None once the group is gone."""
+        try:
+            usage = self._group.usage()
+        except OSError:  # ENOENT, or ENODEV while it is being removed
+            return Consumption()
+        return Consumption(usage.oom_kills, usage.memory_peak, usage.cpu_seconds, usage.pids)
+
+    def remove(self) -> bool:
+        """Delete the group; False while a member is left."""
+        try:
+            self._group.remove(0)
+        except OSError:
+            return False
+        return True
+
+
+class Groups:
+    """Makes the groups of one owner's boxes and clears away those of dead owners."""
+
+    def __init__(self, owner: Owner) -> None:
+        """Choose the version. Call it in the first pid namespace: version 2 may have to move its members."""
+        self._owner = owner
+        self._version = max((cgroup2, cgroup1), key=lambda version: len(version.available()))
+        self.controllers = self._version.available()
+        if self.controllers and self._version is cgroup2:
+            self.controllers = cgroup2.delegate()
+
+    def create(self, box: int, launch: Launch) -> Group | None:
+        """A group with the limits of *launch*; None where there are no groups (and no limits were asked)."""
+        if not self.controllers:
+            return None
+        group = self._version.Group.create("", self._owner.name_of(box))
+        try:
+            group.limit(memory=launch.memory, cpu=launch.cpu, pids=launch.pids)
+        except OSError:
+            group.remove(0)
+            raise
+        return Group(group)
+
+    def clear_own(self) -> None:
+        """Remove what is left of this owner's groups after all its processes died."""
+        self._clear(lambda owner: owner == self._owner)
+
+    def clear_dead(self, host_proc: int) -> int:
+        """Remove the groups of owners that are gone; the number removed."""
+        return self._clear(lambda owner: self._is_dead(owner, host_proc))
+
+    def _is_dead(self, owner: Owner, host_proc: int) -> bool:
+        # A pid of another pid namespace says nothing here.
+        if owner.pid_namespace != self._owner.pid_namespace:
+            return False
+        return census.start_time(host_proc, owner.pid) != owner.started
+
+    def _clear(self, is_meant: Callable[[Owner], bool]) -> int:
+        if not self.controllers:
+            return 0
+        found = ((name, owner_in(name)) for name in self._version.names())
+        return sum(self._remove(name) for name, owner in found if owner is not None and is_meant(owner))
+
+    def _remove(self, name: str) -> bool:
+        group = self._version.Group.existing("", name)
+        try:
+            group.kill(_SWEEP_PATIENCE)
+            group.remove(_SWEEP_PATIENCE)
+        except OSError:  # busy, or another sweep was faster
+            return False
+        return True

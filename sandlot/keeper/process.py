@@ -1,0 +1,158 @@
+"""The keeper itself: one thread, one poll(2) loop, the only holder of privilege; it dies with its service.
+
+Three things wake it: a packet of the service, a dead child (SIGCHLD through a pipe), the end of
+the service or of the stub (their pidfds). It never waits in send(2): answers queue up, and while the
+queue is long no request is read. The service reads whatever it writes, so neither waits for the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from . import packets, protocol, sweep
+from .boxes import PATIENCE, Boxes, Supplies
+from .launch import Refusal
+
+_LONGEST_QUEUE = 1024
+_REQUESTS_PER_TURN = 32  # dead children are looked at in between
+
+
+class KeeperProcess:
+    """Serves the requests of one service until it goes away."""
+
+    def __init__(self, channel: socket.socket, lifelines: Sequence[int], supplies: Supplies) -> None:
+        """Serve *channel*; end when a pidfd of *lifelines* does."""
+        channel.setblocking(False)
+        self._channel, self._supplies = channel, supplies
+        self._boxes = Boxes(supplies, self._tell)
+        self._queue: deque[bytes] = deque()
+        self._is_serving = True
+        self._poll = select.poll()
+        for lifeline in lifelines:
+            self._poll.register(lifeline, select.POLLIN)
+        self._lifelines = frozenset(lifelines)
+        self._deaths = _wake_on_child()
+        self._poll.register(self._deaths, select.POLLIN)
+
+    def serve(self) -> None:
+        """Answer until the service is gone, then kill every box and take everything away."""
+        self._tell({"event": "ready", "powers": protocol.powers_fields(self._supplies.powers)})
+        self._send()
+        with contextlib.suppress(OSError):  # whoever asks for a sweep is told what is in its way
+            sweep.sweep(self._supplies)
+        pause: float | None = 0.0
+        while self._is_serving:
+            pause = self._turn(pause)
+        self._end()
+
+    def _turn(self, pause: float | None) -> float | None:
+        self._poll.register(self._channel, self._interest())
+        ready = dict(self._poll.poll(None if pause is None else pause * 1000))
+        if self._lifelines & ready.keys():
+            self._is_serving = False
+        if self._deaths in ready:
+            _drain(self._deaths)
+        if ready.get(self._channel.fileno(), 0) & ~select.POLLOUT:
+            self._receive()
+        self._welcome()
+        self._boxes.reap()
+        pause = self._boxes.settle()
+        self._send()
+        return pause
+
+    def _interest(self) -> int:
+        reading = select.POLLIN if len(self._queue) < _LONGEST_QUEUE else 0
+        return reading | (select.POLLOUT if self._queue else 0)
+
+    def _welcome(self) -> None:
+        for errors, box in self._boxes.starting.items():
+            self._boxes.started(box)
+            if box.errors is None:
+                self._poll.unregister(errors)
+
+    def _receive(self) -> None:
+        for _ in range(_REQUESTS_PER_TURN):
+            try:
+                packet, descriptors, is_whole = packets.receive(self._channel)
+            except BlockingIOError:
+                return
+            if not packet:  # the service closed its end or died
+                self._is_serving = False
+                return
+            self._answer(packet, descriptors, is_whole=is_whole)
+
+    def _answer(self, packet: bytes, descriptors: list[int], *, is_whole: bool) -> None:
+        try:
+            if not is_whole:
+                raise Refusal("invalid", "the packet or its descriptors were cut off: send less at once")
+            self._carry_out(protocol.parse_request(packet, len(descriptors)), descriptors)
+        except Refusal as refusal:
+            self._refuse(packet, refusal)
+        except OSError as error:
+            self._refuse(packet, Refusal("stuck", f"the keeper could not do it: {error}"))
+        finally:
+            packets.close(descriptors)
+
+    def _refuse(self, packet: bytes, refusal: Refusal) -> None:
+        error = {"code": refusal.code, "message": refusal.message}
+        self._tell({"id": protocol.request_number(packet), "error": error})
+
+    def _carry_out(self, request: protocol.Request, descriptors: Sequence[int]) -> None:
+        match request.verb:
+            case "spawn" if request.launch is not None:
+                errors = self._boxes.spawn(request.id, request.launch, descriptors)
+                self._poll.register(errors, select.POLLIN)
+            case "kill":
+                self._boxes.kill(request.id, request.box)
+            case "usage":
+                self._tell({"id": request.id, "ok": asdict(self._boxes.consumption(request.box))})
+            case "sweep":
+                self._tell({"id": request.id, "ok": {"removed": sweep.sweep(self._supplies)}})
+            case _:
+                self._tell({"id": request.id, "ok": protocol.powers_fields(self._supplies.powers)})
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        self._queue.append(protocol.encode(message))
+
+    def _send(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._queue:
+                try:
+                    packets.send(self._channel, self._queue[0])
+                except (BrokenPipeError, ConnectionResetError):
+                    self._is_serving = False
+                    self._queue.clear()
+                    return
+                self._queue.popleft()
+
+    def _end(self) -> None:
+        # Not left to the kernel alone: control groups and mounts outlive the processes in them.
+        self._boxes.kill_all()
+        waited = 0.0
+        while not self._boxes.is_empty and waited < PATIENCE:
+            pause = self._boxes.settle() or 0.0
+            select.select([self._deaths], [], [], max(pause, 0.001))
+            waited += pause
+            _drain(self._deaths)
+            self._boxes.reap()
+
+
+def _wake_on_child() -> int:
+    receiver, sender = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # without a handler the pipe stays silent
+    return receiver
+
+
+def _drain(pipe: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while os.read(pipe, 4096):
+            pass

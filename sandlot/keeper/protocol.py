@@ -1,0 +1,87 @@
+"""What the service and its keeper say to each other: values, and their strict JSON shapes.
+
+One SOCK_SEQPACKET packet is one JSON object of at most 64 KiB, descriptors ride along (SCM_RIGHTS).
+The service asks {"id", "verb", ...}; the keeper answers {"id", "ok"} or {"id", "error"} and tells
+{"event", ...}. Unknown, missing or ill-typed fields are refused on both sides: a mistake in one of
+two processes that trust each other must be loud.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .launch import Launch, Powers, Refusal, WorkspaceMount, demand
+from .shapes import MAX_PACKET, demand_fields, number, parse_object, record
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A verb with its number; `launch` for spawn, `box` for kill and usage."""
+
+    id: int
+    verb: str
+    launch: Launch | None = None
+    box: int = 0
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """One packet; Refusal(invalid) when it would be larger than MAX_PACKET."""
+    packet = json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii")
+    if len(packet) > MAX_PACKET:
+        raise Refusal(
+            "invalid", f"the message takes {len(packet)} bytes, more than {MAX_PACKET}: shorten argv or env"
+        )
+    return packet
+
+
+def powers_fields(powers: Powers) -> dict[str, Any]:
+    """The JSON shape of powers."""
+    return {**asdict(powers), "controllers": sorted(powers.controllers)}
+
+
+def parse_request(packet: bytes, descriptors: int) -> Request:
+    """The request in *packet*, which came with so many descriptors; Refusal(invalid) when ill-formed."""
+    message = parse_object(packet)
+    verb = message.get("verb")
+    if not isinstance(verb, str) or verb not in _VERB_FIELDS:
+        raise Refusal("invalid", f"verb {verb!r} is none of {', '.join(sorted(_VERB_FIELDS))}")
+    demand_fields(verb, message, {"id", "verb", *_VERB_FIELDS[verb]})
+    asked = number(message, "id")
+    if verb != "spawn" and descriptors:
+        raise Refusal("invalid", f"{verb} takes no descriptors, {descriptors} came")
+    if verb == "spawn":
+        launch = _parse_launch(message["launch"])
+        is_right = descriptors == 3 + len(launch.extra_fds)
+        demand("number of descriptors", descriptors, is_right, "3 and the extra ones")
+        return Request(asked, verb, launch=launch)
+    return Request(asked, verb, box=number(message, "box") if "box" in message else 0)
+
+
+def request_number(packet: bytes) -> int:
+    """The id of a request that may be ill-formed otherwise; 0 when even that cannot be read."""
+    try:
+        return number(parse_object(packet), "id")
+    except Refusal:
+        return 0
+
+
+def _parse_launch(shape: object) -> Launch:
+    value = record(Launch, shape)
+    for name in ("argv", "extra_fds"):
+        demand(f"launch {name}", value[name], isinstance(value[name], list), "a list")
+        value[name] = tuple(value[name])
+    if value["workspace"] is not None:
+        value["workspace"] = WorkspaceMount(**record(WorkspaceMount, value["workspace"]))
+    return Launch(**value)
+
+
+_VERB_FIELDS: Mapping[str, frozenset[str]] = {
+    "spawn": frozenset({"launch"}),
+    "kill": frozenset({"box"}),
+    "usage": frozenset({"box"}),
+    "sweep": frozenset(),
+    "powers": frozenset(),
+}
