@@ -1,0 +1,169 @@
+"""The agent: reads the host's frames, answers each stream, and outlives whatever runs in the box.
+
+It is the box's trusted first process. It holds the channel, and nothing it starts ever does. It needs no
+SIGCHLD: the end of a supervisor shows as the end of its report pipe, and orphans exist only where one died.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..wire import frames
+from ..wire.frames import FrameError, Kind
+from . import greeting
+from .loop import READ, Loop
+from .refusal import Refusal
+from .streams import Outbox, Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List
+
+    from ..wire.frames import Frame
+    from .greeting import Box
+    from .streams import Conversation
+
+_IN, _OUT = 0, 1
+_READ_SIZE = 2**18
+_MOST_STREAMS = 1024
+_PROTOCOL_BROKEN = 3
+_UMASK = 0o022
+
+
+def serve() -> int:
+    """Greet the host on descriptor 0, then serve it; returns the exit status of the process.
+
+    0 when the host said goodbye or closed the channel, 3 when it broke the protocol (said on descriptor 2).
+    """
+    os.umask(_UMASK)
+    decoder = frames.FrameDecoder(accept=frames.FROM_HOST)
+    try:
+        box, early = greeting.greet(decoder, _IN, _OUT)
+        if box is None:
+            return 0
+        agent = Agent(box, decoder)
+        agent.serve(early)
+    except FrameError as error:
+        _complain(f"the host broke the protocol: {error}")
+        return _PROTOCOL_BROKEN
+    except greeting.Unfit as error:
+        _complain(str(error))
+        return _PROTOCOL_BROKEN
+    return 0
+
+
+class Agent:
+    """The streams of one host and the things they work on."""
+
+    def __init__(self, box: Box, decoder: frames.FrameDecoder) -> None:
+        """Take the channel over; greeting is done."""
+        from . import verbs  # after the greeting was answered, while the host digests it
+
+        self.loop = Loop()
+        self.outbox = Outbox(self.loop, _OUT)
+        self._decoder = decoder
+        self._verbs = verbs.Verbs(box, self.loop)
+        self._streams: Dict[int, Conversation] = {}
+        self._latest = 0
+        self._serving = True
+
+    def serve(self, early: List[Frame]) -> None:
+        """Answer until the channel ends; then nothing that was started is left. Raises FrameError."""
+        # No `finally` here: a payload's fork leaves through these frames (payload.Handover), and it must not
+        # end what belongs to the agent.
+        os.set_blocking(_IN, False)
+        self._listen()
+        try:
+            for frame in early:
+                self._receive(frame)
+            while (
+                self._serving
+                and not self.outbox.is_broken
+                and not (self._verbs.is_over and self.outbox.is_empty)
+            ):
+                self.loop.turn()
+        except FrameError:
+            self._verbs.end()
+            raise
+        self._verbs.end()
+
+    def _listen(self) -> None:
+        self.loop.watch(_IN, READ, self._read)
+
+    def _read(self) -> None:
+        if self.outbox.is_deaf:
+            self.loop.forget(_IN)
+            self.outbox.when_roomy(self._listen)
+            return
+        try:
+            data = os.read(_IN, _READ_SIZE)
+        except BlockingIOError:
+            return
+        if not data:
+            self._serving = False
+            self.loop.forget(_IN)
+            self._decoder.finish()
+            return
+        for frame in self._decoder.feed(data):
+            self._receive(frame)
+
+    def _receive(self, frame: Frame) -> None:
+        if frame.kind == Kind.HELLO:
+            raise FrameError("a second HELLO")
+        if frame.kind == Kind.OPEN:
+            self._open(frame)
+            return
+        conversation = self._streams.get(frame.stream)
+        if conversation is not None:  # else it is over, and the host does not know yet
+            self._tell(conversation, frame)
+
+    def _open(self, frame: Frame) -> None:
+        if frame.stream <= self._latest or frame.stream % 2 == 0:
+            raise FrameError(f"stream {frame.stream} cannot be opened after {self._latest}")
+        request = frames.parse_json(frame.payload)
+        self._latest = frame.stream
+        stream = Stream(frame.stream, self.outbox, self._forget)
+        try:
+            if len(self._streams) >= _MOST_STREAMS:
+                raise Refusal("failed", f"{_MOST_STREAMS} requests are already open; finish some first")
+            self._streams[frame.stream] = conversation = self._verbs.conversation(stream, request)
+            conversation.start()
+        except Refusal as refusal:
+            stream.fail(refusal)
+
+    def _forget(self, number: int) -> None:
+        self._streams.pop(number, None)
+
+    def _tell(self, conversation: Conversation, frame: Frame) -> None:
+        if frame.kind in {Kind.INPUT, Kind.SOURCE}:
+            conversation.stream.receipts.arrived(len(frame.payload))
+        if frame.kind == Kind.INPUT:
+            conversation.input(frame.payload)
+        elif frame.kind == Kind.INPUT_END:
+            conversation.input_end()
+        elif frame.kind == Kind.SOURCE:
+            conversation.source(frame.payload)
+        elif frame.kind == Kind.SOURCE_END:
+            conversation.source_end()
+        elif frame.kind == Kind.CREDIT:
+            conversation.stream.window.grant(frames.parse_credit(frame.payload))
+            conversation.roomy()
+        elif frame.kind == Kind.SIGNAL:
+            conversation.signal(_number(frame, "signal", 1, 64))
+        elif frame.kind == Kind.RESIZE:
+            conversation.resize(_number(frame, "rows", 1, 65535), _number(frame, "columns", 1, 65535))
+        else:
+            conversation.cancel()
+
+
+def _number(frame: Frame, name: str, least: int, most: int) -> int:
+    value = frames.parse_json(frame.payload).get(name)
+    if type(value) is not int or not least <= value <= most:
+        raise FrameError(f"{name} is {value!r}; it must be an integer from {least} to {most}")
+    return value
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"sandlot agent: {text}\n")
+    sys.stderr.flush()

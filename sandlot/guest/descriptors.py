@@ -1,0 +1,38 @@
+"""Descriptors: who keeps which. A payload has 0, 1 and 2 and nothing else (P05)."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable
+
+_SELF = "/proc/self/fd"
+
+
+def close_all_but(kept: Iterable[int]) -> None:
+    """Close every descriptor of this process that is not named."""
+    wanted = sorted(set(kept))
+    for low, high in zip([-1, *wanted], [*wanted, _highest() + 1]):
+        if low + 1 < high:  # an empty range that ends before 0 means everything to close_range(2)
+            os.closerange(low + 1, high)
+
+
+def place(sources: Iterable[int], *, keep: Iterable[int] = ()) -> None:
+    """Make *sources* the descriptors 0, 1, 2 ..., inheritable, and close all others but *keep*.
+
+    No source may itself be a target that is filled earlier; the agent's are all above 2.
+    """
+    count = 0
+    for target, source in enumerate(sources):
+        os.dup2(source, target)
+        count = target + 1
+    close_all_but([*range(count), *keep])
+
+
+def _highest() -> int:
+    try:
+        return max(map(int, os.listdir(_SELF)))
+    except OSError:  # no /proc, or a wall before it: try as far as descriptors may go
+        return min(os.sysconf("SC_OPEN_MAX"), 65536)

@@ -1,0 +1,135 @@
+"""Starting a command: the pipes, the two forks, and what each of the processes keeps.
+
+agent -> supervisor -> payload. The agent keeps the near ends; the supervisor keeps a pipe to report on and
+one to take orders from, and its death or the agent's ends the payload; the payload has 0, 1 and 2.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from . import supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
+
+    from ..walls.plan import Plan
+    from .greeting import Box
+    from .run_request import RunRequest
+
+_PREFERRED_VICTIM = b"1000"
+
+
+class Launch:
+    """What supervisor and payload have to know."""
+
+    def __init__(self, request: RunRequest, source: Optional[bytes], plan: Plan) -> None:
+        """Take it from the request; descriptors are added by `start`."""
+        self.argv = request.argv
+        self.source = source
+        self.env: Dict[str, str] = {**os.environ, **request.env}
+        self.workdir = request.workdir
+        self.timeout = request.timeout
+        self.terminal = request.tty is not None
+        self.plan = plan
+        self.stdio: Tuple[int, int, int] = (-1, -1, -1)
+
+
+class Ends:
+    """The agent's side of a started command: descriptors, non-blocking, and the supervisor's pid.
+
+    orders: bytes 1 to 64 are signals for the payload, 0 kills it, closing kills it too. reports: JSON lines.
+    stdin, stderr: None where there is none. With a terminal, stdin and stdout are its master.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is open yet."""
+        self.supervisor = 0
+        self.reports = -1
+        self.orders = -1
+        self.stdin: Optional[int] = None
+        self.stdout = -1
+        self.stderr: Optional[int] = None
+
+    def close(self) -> None:
+        """Give everything back; for a start that failed."""
+        for descriptor in {self.reports, self.orders, self.stdin, self.stdout, self.stderr} - {-1, None}:
+            os.close(descriptor)  # type: ignore[arg-type]
+
+
+def start(request: RunRequest, source: Optional[bytes], box: Box) -> Ends:
+    """Start a command; returns in the agent. In the payload's fork it leaves by payload.Handover.
+
+    Raises OSError when there are no more processes or descriptors to be had.
+    """
+    launch, ends = Launch(request, source, box.plan), Ends()
+    agent, far = os.getpid(), [box.null]
+    try:
+        _open_stdio(request, launch, ends, far)
+        ends.reports, reporting = _pipe(far, near_reads=True)
+        ends.orders, orders = _pipe(far, near_reads=False)
+        # What exists now is hidden from the collector of a program that runs in the fork, and its generators
+        # are never finalised there: they would undo what the agent is still doing.
+        gc.freeze()
+        ends.supervisor = _fork(box.memory_priority)
+    except OSError:
+        _close(far[1:])
+        ends.close()
+        raise
+    if ends.supervisor == 0:
+        supervisor.supervise(launch, agent, orders, reporting)
+    _close(far[1:])
+    return ends
+
+
+def _open_stdio(request: RunRequest, launch: Launch, ends: Ends, far: List[int]) -> None:
+    if request.tty is not None:
+        from . import terminal
+
+        master, slave = terminal.open_pair(*request.tty)
+        far.append(slave)
+        os.set_blocking(master, False)
+        ends.stdout, ends.stdin = master, os.dup(master)
+        launch.stdio = (slave, slave, slave)
+        return
+    stdin = far[0]
+    if request.stdin:
+        ends.stdin, stdin = _pipe(far, near_reads=False)
+    ends.stdout, stdout = _pipe(far, near_reads=True)
+    ends.stderr, stderr = _pipe(far, near_reads=True)
+    launch.stdio = (stdin, stdout, stderr)
+
+
+def _pipe(far: List[int], *, near_reads: bool) -> Tuple[int, int]:
+    """The agent's end, non-blocking, and the other, which is noted in *far*."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    near, other = (reading, writing) if near_reads else (writing, reading)
+    far.append(other)
+    os.set_blocking(near, False)
+    return near, other
+
+
+def _fork(memory_priority: Optional[int]) -> int:
+    """os.fork, whose child and all it starts the OOM killer takes before the agent.
+
+    The value is inherited, so the agent takes it for the length of the fork: its descriptor is older than the
+    walls, and a payload could not open its own.
+    """
+    if memory_priority is None:
+        return os.fork()
+    usual = os.pread(memory_priority, 16, 0)
+    os.pwrite(memory_priority, _PREFERRED_VICTIM, 0)
+    child = -1
+    try:
+        child = os.fork()
+    finally:
+        if child != 0:
+            os.pwrite(memory_priority, usual, 0)
+    return child
+
+
+def _close(descriptors: List[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
