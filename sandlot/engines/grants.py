@@ -1,0 +1,98 @@
+"""Which limits a box gets: what was asked or a refusal, else the default where it can be enforced (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandlot.contracts.capability import Feature, require
+from sandlot.contracts.errors import InvalidSpec
+from sandlot.contracts.quantity import Bytes
+from sandlot.contracts.spec import DEFAULT_LIMITS, Limits, Network, SandboxSpec
+
+_FEATURES = {
+    "memory": Feature.LIMIT_MEMORY,
+    "cpu": Feature.LIMIT_CPU,
+    "pids": Feature.LIMIT_PIDS,
+    "disk": Feature.LIMIT_DISK,
+    "inodes": Feature.LIMIT_INODES,
+}
+_LEAST_MEMORY = Bytes(32 * 2**20)  # an interpreter, its agent and a supervisor
+_SCRATCH = 64 * 2**20
+# No promises, for they count a process or a user and not a box: they stop the plainest of bombs.
+_MOST_PROCESSES = 2048
+_MOST_DATA = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The limits in force for one box; None is no limit. Bytes, cores, counts."""
+
+    memory: int | None
+    cpu: float | None
+    pids: int | None
+    disk: int | None
+    inodes: int | None
+    output: int
+    open_files: int
+
+    @property
+    def scratch(self) -> int:
+        """Bytes for each directory in memory besides the workspace: /tmp and /dev/shm."""
+        return _SCRATCH if self.memory is None else min(_SCRATCH, self.memory // 8)
+
+    def rlimits(self) -> dict[str, int]:
+        """The limits as each process has them, by the names of walls.rlimits."""
+        limits = {"nofile": self.open_files, "core": 0, "nproc": self.pids or _MOST_PROCESSES}
+        if self.memory is None:
+            limits["data"] = _MOST_DATA
+        return limits
+
+
+def grant(spec: SandboxSpec, offered: Feature, *, engine: str, hint: str = "") -> Grant:
+    """The limits *spec* gets from an engine with the features *offered*.
+
+    Raises Unsupported for what was asked and is not offered, InvalidSpec for limits that contradict
+    each other. Files in memory stay below the memory limit, so a full disk shows before a kill.
+    """
+    for feature in wanted(spec):
+        require(feature, offered, engine=engine, hint=hint)
+    limits = spec.limits.or_else(DEFAULT_LIMITS)
+    memory = limits.memory if Feature.LIMIT_MEMORY in offered else None
+    if memory is not None and memory < _LEAST_MEMORY:
+        raise InvalidSpec(f"memory of {memory} is too little to start in: use {_LEAST_MEMORY} or more")
+    return Grant(
+        memory=memory,
+        cpu=limits.cpu if Feature.LIMIT_CPU in offered else None,
+        pids=limits.pids if Feature.LIMIT_PIDS in offered else None,
+        disk=_disk(spec.limits, limits.disk, memory) if Feature.LIMIT_DISK in offered else None,
+        inodes=limits.inodes if Feature.LIMIT_INODES in offered else None,
+        output=limits.output or 2**20,
+        open_files=limits.open_files or 1024,
+    )
+
+
+def wanted(spec: SandboxSpec) -> tuple[Feature, ...]:
+    """What an engine must be able to enforce or do for *spec*, because it was asked."""
+    found = [feature for name, feature in _FEATURES.items() if name in spec.limits.asked()]
+    found += [Feature.NETWORK_FULL] if spec.network is Network.FULL else []
+    found += [Feature.MOUNTS] if spec.mounts else []
+    return tuple(found)
+
+
+def limit_features(controllers: frozenset[str]) -> Feature:
+    """The limits that control groups with these *controllers* can enforce."""
+    found = Feature.NOTHING
+    for name in ("memory", "cpu", "pids"):
+        found |= _FEATURES[name] if name in controllers else Feature.NOTHING
+    return found
+
+
+def _disk(asked: Limits, disk: Bytes | None, memory: Bytes | None) -> int | None:
+    if disk is None or memory is None or disk < memory:
+        return disk
+    if asked.disk is None:
+        return memory // 2
+    raise InvalidSpec(
+        f"disk of {disk} lies in memory and must be below the memory limit of {memory}: "
+        "raise memory or lower disk"
+    )

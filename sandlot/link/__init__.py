@@ -1,0 +1,1 @@
+"""The agent's link, host side: a byte channel, streams over it, and the Box they amount to."""

@@ -1,0 +1,153 @@
+"""AgentBox: everything contracts.engine asks of a Box, over any channel to an agent.
+
+An engine starts the agent behind its walls, hands over the channel and a `Life`, and is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from sandlot.contracts.capability import Feature
+from sandlot.contracts.command import Command, TerminalSize
+from sandlot.contracts.engine import Terminal
+from sandlot.contracts.errors import BoxDied, Conflict, Misuse, StartFailed
+from sandlot.contracts.events import Event, Exited, Failed, Reason, exit_code_of
+from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation
+from sandlot.wire.frames import FrameError
+
+from . import replies, running
+from .calls import Calls, Patience
+from .channel import Channel
+from .connection import Connection, ConnectionEnded
+from .files import BoxFiles
+from .life import Life
+from .places import Places
+from .processes import BoxProcesses
+from .terminal import BoxTerminal
+
+AGENT_FEATURES = Feature.FILES | Feature.PROCESSES | Feature.TERMINALS | Feature.FILE_WATCH
+"""What every AgentBox can do; limits and networks are the engine's to add."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxFacts:
+    """What an engine knows about a box it made.
+
+    `env` is the whole environment programs get but for what a command adds. `output_limit` is in bytes
+    per stream. `enforced` names the outer walls and limits; the agent's own are added from its HELLO.
+    """
+
+    engine: str
+    isolation: Isolation
+    enforced: tuple[str, ...]
+    features: Feature = AGENT_FEATURES
+    env: Mapping[str, str] = field(default_factory=dict)
+    output_limit: int = DEFAULT_LIMITS.output or 2**20
+    places: Places = field(default_factory=Places)
+    patience: Patience = field(default_factory=Patience)
+
+
+class AgentBox(BoxFiles, BoxProcesses):
+    """A Box with Files, FileWatch, Processes and Terminals; make it with `connect`."""
+
+    def __init__(self, facts: BoxFacts, calls: Calls) -> None:
+        """Speak for a box whose agent has been greeted."""
+        self.engine, self.isolation = facts.engine, facts.isolation
+        self.enforced, self.features = facts.enforced, facts.features
+        self.failover: tuple[str, ...] = ()
+        self._facts, self._calls = facts, calls
+        self._closing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def connect(
+        cls, channel: Channel, life: Life, facts: BoxFacts, plan: Mapping[str, object], *, within: float
+    ) -> AgentBox:
+        """Greet the agent at the end of *channel* and check that every wall of *plan* is up.
+
+        Raises StartFailed when it does not answer *within* so many seconds, breaks the protocol or
+        lacks a wall; the box is killed then.
+        """
+        calls = Calls(channel, life, facts.places, facts.patience)
+        is_up = False
+        try:
+            async with asyncio.timeout(within):
+                walls = await _greet(calls.connection, facts.places, plan)
+            is_up = True
+        except ConnectionEnded as error:
+            raise StartFailed(_stillborn(calls, (await calls.death()).detail)) from error
+        except TimeoutError as error:
+            raise StartFailed(_stillborn(calls, f"its agent did not answer within {within:g} s")) from error
+        except FrameError as error:
+            raise StartFailed(_stillborn(calls, str(error))) from error
+        finally:
+            if not is_up:
+                calls.connection.close()
+                await asyncio.shield(life.kill())
+        enforced = tuple(sorted({*facts.enforced, *walls}))
+        return cls(replace(facts, enforced=enforced), calls)
+
+    async def run(self, command: Command) -> AsyncGenerator[Event, None]:
+        if command.background:
+            yield Failed(Conflict.code, "a background command has no events of its own: use start")
+            return
+        try:
+            async with aclosing(self._run(command)) as events:
+                async for event in events:
+                    yield event
+        except BoxDied as error:
+            code = exit_code_of(Reason.BOX_DIED, None, None)
+            yield Exited(Reason.BOX_DIED, code, who=error.who)
+        except Misuse as error:
+            yield Failed(error.code, error.message)
+
+    async def open(self, command: Command) -> Terminal:
+        """As contracts.engine.Terminals.open; a command without `tty` gets a terminal of 24 by 80."""
+        command = replace(command, tty=command.tty or TerminalSize())
+        fields = self._fields(command, running.UNBOUNDED)
+        return await BoxTerminal.start(self._calls, fields, command)
+
+    async def close(self) -> None:
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._end())
+        await asyncio.shield(self._closing)
+
+    async def _run(self, command: Command) -> AsyncGenerator[Event, None]:
+        limit = command.output_limit or self._facts.output_limit
+        async with self._calls.request("run", **self._fields(command, limit)) as stream:
+            feeding = asyncio.ensure_future(running.feed(stream, command))
+            run = running.Run(self._calls, stream, command.timeout, limit)
+            try:
+                async with aclosing(run.events()) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                feeding.cancel()
+
+    def _fields(self, command: Command, limit: int) -> dict[str, object]:
+        env = {**self._facts.env, **command.env}
+        return running.request(command, env, self._calls.places.directory(command.workdir), limit)
+
+    async def _end(self) -> None:
+        self._calls.connection.close()
+        await self._calls.life.kill()
+
+
+async def _greet(connection: Connection, places: Places, plan: Mapping[str, object]) -> frozenset[str]:
+    """The walls that are up; raises FrameError when one of *plan* is not."""
+    roots = [str(root.real) for root in places.roots]
+    hello = {"protocol": replies.PROTOCOL, "workspace": places.workspace, "roots": roots, "plan": plan}
+    greeting = replies.greeting(await connection.greet(hello))
+    wanted = plan.get("walls")
+    missing = set(wanted if isinstance(wanted, (list, tuple)) else ()) - greeting.walls
+    if missing:
+        raise FrameError(f"the box lacks the walls {', '.join(sorted(missing))}")
+    return greeting.walls
+
+
+def _stillborn(calls: Calls, what: str) -> str:
+    tail = calls.connection.diagnostics().decode("utf-8", "replace").strip()[-1000:]
+    said = f", saying: {tail}" if tail else ""
+    return f"the box did not start ({what}){said}"

@@ -1,0 +1,144 @@
+"""Requests to one agent, and what they come to when it misbehaves or its box dies meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sandlot.contracts.errors import BoxDied, Conflict, InvalidSpec
+from sandlot.wire.frames import FrameError, Kind
+
+from . import replies
+from .channel import Channel
+from .connection import Arrival, Connection, ConnectionEnded, Stream
+from .life import Death, Life
+from .places import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds the host waits before it kills the box."""
+
+    silence: float = 60.0
+    """On a request that has no time limit of its own."""
+    cancel: float = 1.0
+    """For the end of what was cancelled."""
+    death: float = 2.0
+    """For the box's end once its link has broken."""
+
+
+class Calls:
+    """The requests of one box. Every breach of the protocol kills it."""
+
+    def __init__(
+        self, channel: Channel, life: Life, places: Places, patience: Patience | None = None
+    ) -> None:
+        """Speak over *channel*; *life* ends the box when that is needed."""
+        self._patience = patience or Patience()
+        self.connection = Connection(channel, self._connection_ended)
+        self.life, self.places = life, places
+        self._oom_kills = 0
+        self._ending: asyncio.Task[object] | None = None
+        self._cause: str | None = None
+
+    @asynccontextmanager
+    async def request(self, verb: str, **fields: Any) -> AsyncIterator[Stream]:
+        """A stream for one request; left before DONE has come, it is cancelled.
+
+        Raises InvalidSpec when it fits no frame, Conflict when too many are under way, BoxDied when the
+        box is gone or goes.
+        """
+        stream: Stream | None = None
+        try:
+            stream = self._open({"verb": verb, **fields})
+            yield stream
+        except ConnectionEnded:
+            raise await self.died() from None
+        except FrameError as error:
+            self.distrust(str(error))
+            raise await self.died() from None
+        finally:
+            if stream is not None and not stream.is_done:
+                await self.abandon(stream)
+
+    async def ask(self, verb: str, **fields: Any) -> Mapping[str, Any]:
+        """The answer to a request that sends and receives nothing else. Raises what the agent tells."""
+        async with self.request(verb, **fields) as stream:
+            return await self.conclusion(stream)
+
+    async def conclusion(self, stream: Stream) -> Mapping[str, Any]:
+        """The answer, whatever else still comes before it. Raises what the agent tells."""
+        while (arrival := await self.next(stream)).kind != Kind.DONE:
+            pass
+        return self.concluded(arrival)
+
+    def concluded(self, arrival: Arrival) -> Mapping[str, Any]:
+        """What a DONE says. Raises what the agent tells."""
+        return replies.conclusion(arrival.value, self.places.told)
+
+    async def next(self, stream: Stream) -> Arrival:
+        """The next arrival; an agent that stays silent too long loses its box."""
+        try:
+            async with asyncio.timeout(self._patience.silence):
+                return await stream.receive()
+        except TimeoutError:
+            self.distrust(f"the agent said nothing for {self._patience.silence:g} s")
+            raise ConnectionEnded from None
+
+    def distrust(self, cause: str) -> None:
+        """Kill the box because of what its agent did; returns at once."""
+        if self._cause is None:
+            self._cause = cause
+            self._ending = asyncio.ensure_future(self.life.kill())
+
+    async def death(self) -> Death:
+        """How the box died; when nobody can tell in time, that its agent broke the link."""
+        try:
+            async with asyncio.timeout(self._patience.death):
+                death = await self.life.ended()
+        except TimeoutError:
+            self.distrust("its link broke and it lived on")
+            death = Death("agent", "")
+        return Death("agent", self._cause, death.usage) if self._cause else death
+
+    async def has_run_out_of_memory(self) -> bool:
+        """Whether the box's control group killed for memory since this was last asked."""
+        kills = (await self.life.usage()).oom_kills
+        is_new, self._oom_kills = kills > self._oom_kills, max(kills, self._oom_kills)
+        return is_new
+
+    async def died(self) -> BoxDied:
+        """The error for a request the box did not live to answer."""
+        death = await self.death()
+        tail = self.connection.diagnostics().decode("utf-8", "replace").strip()[-500:]
+        said = f"; its last words: {tail!r}" if tail else ""
+        return BoxDied(f"the box died ({death.who}: {death.detail}): make a new one{said}", who=death.who)
+
+    async def abandon(self, stream: Stream) -> None:
+        """Cancel a request and read it to its end; an agent that does not end it loses its box."""
+        stream.post(Kind.CANCEL)
+        try:
+            async with asyncio.timeout(self._patience.cancel):
+                await stream.finish()
+        except TimeoutError:
+            self.distrust(f"the agent did not end a cancelled request within {self._patience.cancel:g} s")
+        except ConnectionEnded:
+            return
+
+    def _open(self, request: Mapping[str, Any]) -> Stream:
+        if self.connection.is_full:
+            raise Conflict("too many requests are under way in this box: wait for some to end")
+        try:
+            return self.connection.open(request)
+        except FrameError as error:
+            raise InvalidSpec(f"the request is too long for the box's link: {error}") from error
+
+    def _connection_ended(self) -> None:
+        if self.connection.breach is not None:
+            self.distrust(self.connection.breach)
+        else:
+            # Mostly the box is dying and `death` learns why; an agent that only hung up is killed there.
+            self._ending = asyncio.ensure_future(self.death())

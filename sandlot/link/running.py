@@ -1,0 +1,196 @@
+"""One command under way: what is asked of the agent, its events, and the bounds the host keeps itself.
+
+The agent enforces the timeout and the output limit; both are enforced here again, because the agent shares
+a kernel with what it guards: a quarter of a second after the timeout the whole box is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sandlot.contracts.command import Command
+from sandlot.contracts.errors import SandlotError
+from sandlot.contracts.events import (
+    Event,
+    Exited,
+    Failed,
+    Reason,
+    Started,
+    Stderr,
+    Stdout,
+    exit_code_of,
+)
+from sandlot.wire.frames import FrameError, Kind
+
+from . import replies
+from .calls import Calls
+from .connection import Arrival, ConnectionEnded, Stream, StreamEnded
+from .life import Death
+
+OVERDUE = 0.25
+"""Seconds after a command's timeout at which its box is killed."""
+
+START_GRACE = 5.0
+"""Seconds the agent has to start a command before that."""
+
+UNBOUNDED = 2**53 - 1
+"""The output limit of what somebody reads along: terminals, and background processes with their ring."""
+
+_MOST_EARLY = 64
+_LEAST_FLOOD = 64 * 2**20
+_FLOOD_FACTOR = 16
+
+
+def request(command: Command, env: Mapping[str, str], workdir: str, output_limit: int) -> dict[str, Any]:
+    """The fields of the verb `run`; *env* is the whole environment of the program."""
+    size = command.tty
+    return {
+        **({"argv": list(command.argv)} if command.argv else {"code": True}),
+        "env": dict(env),
+        "workdir": workdir,
+        "timeout": command.timeout,
+        "stdin": True,
+        "tty": None if size is None else {"rows": size.rows, "columns": size.columns},
+        "output_limit": output_limit,
+        "flood_limit": min(max(_LEAST_FLOOD, _FLOOD_FACTOR * output_limit), UNBOUNDED),
+        "background": command.background,
+    }
+
+
+async def feed(stream: Stream, command: Command, *, end: bool = True) -> None:
+    """Send a command's text and standard input; *end* closes the latter."""
+    try:
+        if command.code is not None:
+            await stream.send(Kind.SOURCE, command.code.encode("utf-8", "surrogatepass"))
+            stream.post(Kind.SOURCE_END)
+        if command.stdin:
+            await stream.send(Kind.INPUT, command.stdin)
+        if end:
+            stream.post(Kind.INPUT_END)
+    except (StreamEnded, ConnectionEnded):
+        return  # the reader of the stream is told how it ended
+
+
+@dataclass(slots=True)
+class Capped:
+    """The host's own count of one output stream."""
+
+    limit: int
+    is_truncated: bool = False
+    _kept: int = 0
+
+    def take(self, data: bytes) -> bytes:
+        """What of *data* is still within the limit."""
+        kept = data[: self.limit - self._kept]
+        self._kept += len(kept)
+        self.is_truncated = self.is_truncated or len(kept) < len(data)
+        return kept
+
+
+@dataclass(slots=True)
+class Run:
+    """One foreground command on its stream."""
+
+    calls: Calls
+    stream: Stream
+    timeout: float | None
+    limit: int
+    is_overdue: bool = False
+    _alarm: asyncio.TimerHandle | None = None
+    _started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Everything up to one Exited or Failed."""
+        out, err = Capped(self.limit), Capped(self.limit)
+        early: list[Event] | None = []  # a terminal echoes what was typed ahead before its program starts
+        self._arm(START_GRACE)
+        try:
+            while (arrival := await self.stream.receive()).kind != Kind.DONE:
+                event = self._event(arrival, out, err)
+                if isinstance(event, Started):
+                    self._arm(0.0)
+                    yield event
+                    for held in early or ():
+                        yield held
+                    early = None
+                elif event is not None and early is None:
+                    yield event
+                elif event is not None and early is not None:
+                    _hold(early, event)
+            for held in early or ():
+                yield held
+            yield await self._ending(arrival, out, err)
+        except (ConnectionEnded, FrameError) as error:
+            if isinstance(error, FrameError):
+                self.calls.distrust(str(error))
+            death = await self.calls.death()
+            yield self._died(death, await self.calls.has_run_out_of_memory(), out, err)
+        finally:
+            self.disarm()
+
+    def _event(self, arrival: Arrival, out: Capped, err: Capped) -> Event | None:
+        if arrival.kind == Kind.EVENT and arrival.value.get("event") == "started":
+            return Started(replies.process_name(arrival.value))
+        if arrival.kind == Kind.OUTPUT and (kept := out.take(arrival.data)):
+            return Stdout(kept)
+        if arrival.kind == Kind.ERROUT and (kept := err.take(arrival.data)):
+            return Stderr(kept)
+        return None
+
+    def disarm(self) -> None:
+        """Take the host's own bound away."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _arm(self, grace: float) -> None:
+        self.disarm()
+        if self.timeout is not None:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(self.timeout + OVERDUE + grace, self._overdue)
+
+    def _overdue(self) -> None:
+        # DONE may lie here unread because the caller is slow: then all is well.
+        if not self.stream.is_done:
+            self.is_overdue = True
+            self.calls.distrust("a command outlived its timeout")
+
+    async def _ending(self, arrival: Arrival, out: Capped, err: Capped) -> Event:
+        try:
+            end = replies.exited(self.calls.concluded(arrival))
+        except SandlotError as error:
+            return Failed(error.code, error.message)
+        went_wrong = bool(end.exit_code) and end.reason in (Reason.EXITED, Reason.SIGNALLED)
+        if went_wrong and await self.calls.has_run_out_of_memory():
+            code = exit_code_of(Reason.OUT_OF_MEMORY, None, None)
+            end = replace(end, reason=Reason.OUT_OF_MEMORY, exit_code=code)
+        return replace(
+            end,
+            stdout_truncated=end.stdout_truncated or out.is_truncated,
+            stderr_truncated=end.stderr_truncated or err.is_truncated,
+        )
+
+    def _died(self, death: Death, is_out_of_memory: bool, out: Capped, err: Capped) -> Exited:
+        reason = Reason.BOX_DIED
+        if self.is_overdue:
+            reason = Reason.TIMEOUT
+        elif is_out_of_memory:
+            reason = Reason.OUT_OF_MEMORY
+        return Exited(
+            reason=reason,
+            exit_code=exit_code_of(reason, None, None),
+            stdout_truncated=out.is_truncated,
+            stderr_truncated=err.is_truncated,
+            duration=asyncio.get_running_loop().time() - self._started,
+            cpu_seconds=death.usage.cpu_seconds,
+            memory_peak=death.usage.memory_peak,
+            who=death.who if reason is Reason.BOX_DIED else None,
+        )
+
+
+def _hold(early: list[Event], event: Event) -> None:
+    if len(early) >= _MOST_EARLY:
+        raise FrameError(f"the agent sent {_MOST_EARLY} pieces of output of a command that has not started")
+    early.append(event)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pytest
+
+from sandlot.contracts.capability import Feature
+from sandlot.contracts.errors import InvalidSpec, Unsupported
+from sandlot.contracts.quantity import Bytes, Cores
+from sandlot.contracts.spec import DEFAULT_LIMITS, Limits, Mount, Network, SandboxSpec
+from sandlot.engines.grants import grant, limit_features, wanted
+
+EVERYTHING = ~Feature.NOTHING
+MIB = 2**20
+
+
+def _grant(limits: Limits, offered: Feature = EVERYTHING) -> object:
+    return grant(SandboxSpec(limits=limits), offered, engine="test")
+
+
+def test_defaults_are_given_where_they_can_be_enforced() -> None:
+    given = grant(SandboxSpec(), EVERYTHING, engine="test")
+    assert (given.memory, given.pids, given.disk) == (1024 * MIB, 256, 512 * MIB)
+    assert (given.inodes, given.output, given.open_files) == (100_000, MIB, 1024)
+
+
+def test_defaults_are_left_out_where_they_cannot() -> None:
+    given = grant(SandboxSpec(), Feature.NOTHING, engine="test")
+    assert (given.memory, given.cpu, given.pids, given.disk, given.inodes) == (None,) * 5
+    assert given.rlimits() == {"nofile": 1024, "core": 0, "nproc": 2048, "data": 2**30}
+
+
+@pytest.mark.parametrize(
+    ("limits", "missing"),
+    [
+        (Limits(memory=Bytes(2**30)), Feature.LIMIT_MEMORY),
+        (Limits(cpu=Cores(0.5)), Feature.LIMIT_CPU),
+        (Limits(pids=10), Feature.LIMIT_PIDS),
+        (Limits(disk=Bytes(MIB)), Feature.LIMIT_DISK),
+        (Limits(inodes=10), Feature.LIMIT_INODES),
+    ],
+)
+def test_what_was_asked_and_cannot_be_enforced_is_refused(limits: Limits, missing: Feature) -> None:
+    with pytest.raises(Unsupported, match=str(missing.name).lower()):
+        _grant(limits, EVERYTHING & ~missing)
+
+
+def test_full_network_and_mounts_are_features_too() -> None:
+    spec = SandboxSpec(network=Network.FULL, mounts=(Mount("/srv", PurePosixPath("/mnt")),))
+    assert wanted(spec) == (Feature.NETWORK_FULL, Feature.MOUNTS)
+
+
+def test_a_default_disk_stays_below_a_small_memory() -> None:
+    given = grant(SandboxSpec(limits=Limits(memory=Bytes(64 * MIB))), EVERYTHING, engine="test")
+    assert (given.disk, given.scratch) == (32 * MIB, 8 * MIB)
+
+
+def test_a_disk_that_would_not_fit_into_the_memory_is_refused() -> None:
+    with pytest.raises(InvalidSpec, match="below the memory limit"):
+        _grant(Limits(memory=Bytes(64 * MIB), disk=Bytes(64 * MIB)))
+
+
+def test_a_memory_nothing_can_start_in_is_refused() -> None:
+    with pytest.raises(InvalidSpec, match="too little"):
+        _grant(Limits(memory=Bytes(MIB)))
+
+
+def test_controllers_decide_which_limits_are_offered() -> None:
+    assert limit_features(frozenset({"memory", "hugetlb"})) == Feature.LIMIT_MEMORY
+    assert DEFAULT_LIMITS.pids == 256
