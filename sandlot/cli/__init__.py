@@ -1,0 +1,1 @@
+"""The command `sandlot`: one file per verb, loaded only when the verb is used."""

@@ -1,0 +1,1 @@
+"""Named, read-only Python installations that boxes see; never the one this service runs in."""

@@ -1,0 +1,104 @@
+"""Files and folders of ours on the host: written whole, readable by every box, writable by nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sandlot.contracts.errors import StartFailed
+
+_ASIDE = ".aside-"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Make *content* the file *path*, 0644, in a folder of 0755: readers see the old file or the new one.
+
+    Raises StartFailed when the folder cannot be written.
+    """
+    shared_folder(path.parent)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as cause:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise StartFailed(f"{path} cannot be written: {cause.strerror}; free some space") from cause
+
+
+def shared_folder(path: Path) -> Path:
+    """*path* as a folder of 0755 that only this user (or root) can change.
+
+    What lies in it ends up inside boxes: a folder that others may write to is refused with StartFailed.
+    """
+    advice = "set SANDLOT_DATA_DIRECTORY to a folder of your own"
+    try:
+        if not path.exists():
+            shared_folder(path.parent)
+            path.mkdir(mode=0o755, exist_ok=True)
+            path.chmod(0o755)  # whatever the umask is, boxes must be able to read it
+        status = path.stat()
+    except OSError as cause:
+        raise StartFailed(f"{path} cannot be made: {cause.strerror}; {advice}") from cause
+    if sys.platform == "win32":  # which has neither owners nor modes to look at
+        return path
+    shared = stat.S_IMODE(status.st_mode) & 0o022 and not status.st_mode & stat.S_ISVTX
+    if status.st_uid not in (0, os.geteuid()) or shared:
+        raise StartFailed(f"{path} can be written by others: {advice}")
+    return path
+
+
+@contextlib.contextmanager
+def staging_in(home: Path) -> Iterator[Path]:
+    """A folder beside the finished ones, gone again at the end unless it was renamed.
+
+    It is locked while somebody works in it, so that `sweep` tells it from what a killed process left.
+    """
+    staging = shared_folder(home / (_ASIDE + secrets.token_hex(8)))
+    with _locked(staging):
+        try:
+            yield staging
+        finally:
+            if staging.exists():
+                _discard(staging)
+
+
+def set_aside(folder: Path) -> None:
+    """Take *folder* out of sight in one step, for `sweep` to delete. Raises FileNotFoundError."""
+    os.rename(folder, folder.parent / (_ASIDE + secrets.token_hex(8)))
+
+
+def sweep(home: Path) -> None:
+    """Delete what was set aside, and what a killed process left half-built."""
+    for folder in home.glob(_ASIDE + "*"):
+        with contextlib.suppress(FileNotFoundError, BlockingIOError), _locked(folder):
+            _discard(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold *folder*'s lock. Raises BlockingIOError when another process has it."""
+    import fcntl  # not on Windows, where no environment is built
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _discard(folder: Path) -> None:
+    """Delete a tree of ours whose folders may be read-only."""
+    for _path, _folders, _files, descriptor in os.fwalk(folder):
+        os.fchmod(descriptor, 0o700)
+    shutil.rmtree(folder)
