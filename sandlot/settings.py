@@ -39,8 +39,6 @@ class Settings:
 
     data_directory: Path
     """Environments and agent archives; boxes read from here, so it lies in no private home of root."""
-    state_directory: Path
-    """What must survive a restart."""
     runtime_directory: Path
     """Sockets and locks of running processes."""
     engine: Optional[str] = None
@@ -67,11 +65,6 @@ class Settings:
     def environments_directory(self) -> Path:
         """Where named environments live, one folder each."""
         return self.data_directory / "environments"
-
-    @property
-    def agents_directory(self) -> Path:
-        """Where compiled agent archives are kept."""
-        return self.data_directory / "agents"
 
     def to_json(self) -> Dict[str, Dict[str, Any]]:
         """Every field with its value in JSON's types and its origin."""
@@ -131,16 +124,13 @@ def config_files(environ: Mapping[str, str]) -> List[Path]:
 
 
 def directories(environ: Mapping[str, str]) -> Dict[str, Tuple[Path, str]]:
-    """The three directories and what decided each; systemd's variables win (systemd.exec(5))."""
+    """The two directories and what decided each; systemd's variables win (systemd.exec(5))."""
     found = _root_directories() if _is_root() else _user_directories(environ)
-    for variable, names in (
-        ("STATE_DIRECTORY", ("data_directory", "state_directory")),
-        ("RUNTIME_DIRECTORY", ("runtime_directory",)),
-    ):
+    for variable, name in (("STATE_DIRECTORY", "data_directory"), ("RUNTIME_DIRECTORY", "runtime_directory")):
         # systemd lists several directories with colons; the first is the service's main one.
         first = environ.get(variable, "").split(":")[0]
         if os.path.isabs(first):
-            found.update({name: (Path(first), "variable " + variable) for name in names})
+            found[name] = (Path(first), "variable " + variable)
     return found
 
 
@@ -165,11 +155,9 @@ def _is_root() -> bool:
 
 
 def _root_directories() -> Dict[str, Tuple[Path, str]]:
-    library, run = Path("/var/lib/sandlot"), Path("/run/sandlot")
     return {
-        "data_directory": (library, "default"),
-        "state_directory": (library, "default"),
-        "runtime_directory": (run, "default"),
+        "data_directory": (Path("/var/lib/sandlot"), "default"),
+        "runtime_directory": (Path("/run/sandlot"), "default"),
     }
 
 
@@ -180,7 +168,6 @@ def _user_directories(environ: Mapping[str, str]) -> Dict[str, Tuple[Path, str]]
         runtime = _home(environ, "XDG_RUNTIME_DIR", "")
     return {
         "data_directory": _home(environ, "XDG_DATA_HOME", ".local/share"),
-        "state_directory": (state, origin),
         "runtime_directory": runtime,
     }
 
@@ -290,6 +277,5 @@ _READERS: Dict[str, _Reader] = {
     "output": _Reader(Bytes.parse, project=True),
     "open_files": _Reader(_count, project=True),
     "data_directory": _Reader(_absolute, project=False),
-    "state_directory": _Reader(_absolute, project=False),
     "runtime_directory": _Reader(_absolute, project=False),
 }

@@ -51,6 +51,8 @@ class Box(Protocol):
     enforced: Tuple[str, ...]
     """Walls and limits that hold for this box."""
     features: Feature
+    failover: Tuple[str, ...]
+    """Engines that were asked before and why they did not serve (for Result.failover); mostly empty."""
 
     def run(self, command: Command) -> AsyncIterator[Event]:
         """Run *command*: Started, output, then exactly one Exited or Failed.

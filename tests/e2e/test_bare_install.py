@@ -1,0 +1,109 @@
+"""The base wheel on the oldest and newest promised Python: no dependency, and tests/base passes there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import ROOT
+from tests.e2e.interpreters import find
+
+LOCK = ROOT / "requirements" / "base-test.txt"
+CAME_WITH_VENV = {"pip", "setuptools"}
+VERSIONS = [pytest.param(version, marks=pytest.mark.needs_python(version)) for version in ("3.8", "3.13")]
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A venv that holds the base wheel and nothing else."""
+
+    version: str
+    python: Path
+
+    def run(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))
+        }
+        command = [str(part) for part in (self.python, *arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=clean)
+
+    def pip(self, *arguments: str | Path) -> str:
+        done = self.run("-I", "-m", "pip", "--disable-pip-version-check", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def bare(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Bare:
+    version: str = request.param
+    interpreter = find(version)
+    if interpreter is None:
+        pytest.skip(f"no Python {version} on PATH, of pyenv or of uv")
+    folder = tmp_path_factory.mktemp(f"bare-{version}")
+    subprocess.run([interpreter, "-I", "-m", "venv", folder], check=True, capture_output=True)
+    venv = Bare(version, folder / "bin" / "python")
+    # Without an index pip cannot fetch a dependency: the wheel stands alone or this fails.
+    venv.pip("install", "--no-index", wheel)
+    return venv
+
+
+@pytest.fixture(scope="module")
+def tested(bare: Bare) -> Bare:
+    """The bare venv with the old test tools added, kept as wheels so that only the first run downloads."""
+    kept = ROOT / ".cache" / f"wheels-{bare.version}"
+    stamp = kept / LOCK.name
+    if not stamp.exists() or stamp.read_bytes() != LOCK.read_bytes():
+        bare.pip("download", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", LOCK, "-d", kept)
+        shutil.copyfile(LOCK, stamp)
+    bare.pip("install", "--quiet", "--no-index", "--find-links", kept, "--require-hashes", "-r", LOCK)
+    return bare
+
+
+@pytest.mark.timeout(120)
+def test_the_wheel_brings_nothing_along(bare: Bare) -> None:
+    installed = {entry["name"] for entry in json.loads(bare.pip("list", "--format", "json"))}
+    assert installed - CAME_WITH_VENV == {"sandlot"}
+
+
+def test_the_package_imports_without_a_room(bare: Bare) -> None:
+    shown = bare.run(
+        "-I", "-c", "import sandlot, sys; print(sorted(n for n in sys.modules if 'sandlot' in n))"
+    )
+    assert shown.stdout == "['sandlot', 'sandlot._version']\n", shown.stderr
+
+
+def test_base_names_are_there_and_newer_ones_say_what_they_need(bare: Bare) -> None:
+    assert bare.run("-I", "-c", "from sandlot import Isolation, Limits, Result").returncode == 0
+    newer = bare.run("-I", "-c", "from sandlot import run")
+    if bare.version == "3.8":
+        assert "sandlot.run needs Python 3.11 or later and this is Python 3.8" in newer.stderr
+    else:
+        assert newer.returncode == 0, newer.stderr
+
+
+def test_the_command_starts_and_says_its_version(bare: Bare) -> None:
+    shown = bare.run("-I", bare.python.parent / "sandlot", "--version")
+    assert (shown.returncode, shown.stdout.split()) == (0, ["sandlot", _version()]), shown.stderr
+
+
+@pytest.mark.timeout(300)
+def test_the_base_tests_pass_there(tested: Bare, tmp_path: Path) -> None:
+    # A copy, so that no conftest.py, no pyproject.toml and no source tree stands above the tests.
+    copy = tmp_path / "tests" / "base"
+    shutil.copytree(ROOT / "tests" / "base", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nfilterwarnings = error\npythonpath = .\n", encoding="utf-8"
+    )
+    done = tested.run("-I", "-m", "pytest", "-q", "--import-mode=importlib", copy, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _version() -> str:
+    text = (ROOT / "sandlot" / "_version.py").read_text(encoding="utf-8")
+    return text.split('__version__ = "')[1].split('"')[0]
