@@ -1,34 +1,53 @@
-"""Our standard input, read for a program or as its text."""
+"""Our standard input, as a program's or as its text."""
 
 from __future__ import annotations
 
-import select
+import asyncio
+import os
 import sys
+from collections.abc import AsyncIterator
 
 from sandlot.contracts.errors import InvalidSpec
 
-from . import render
-
-_MOST = 256 * 2**20
-_PATIENCE = 2.0  # seconds of silence after which people are told what we wait for
+_MOST_CODE = 64 * 2**20
+_STEP = 65536
 
 
-def for_program() -> bytes | None:
+def for_program() -> AsyncIterator[bytes] | None:
     """What the program gets as its standard input: nothing when ours is a terminal or closed."""
     if sys.stdin is None or sys.stdin.isatty():
         return None
-    return everything()
+    return _pieces(sys.stdin.fileno())
 
 
 def everything() -> bytes:
-    """Standard input to its end. Raises InvalidSpec when it is longer than 256 MiB."""
+    """Standard input to its end. Raises InvalidSpec when it is longer than code may be."""
     if sys.stdin is None:
         return b""
-    source = sys.stdin.buffer
-    # select(2) knows sockets only on Windows.
-    if sys.platform != "win32" and not select.select([source], [], [], _PATIENCE)[0]:
-        render.say("waiting for the end of standard input (give it with </dev/null if there is none)")
-    data = source.read(_MOST + 1)
-    if len(data) > _MOST:
-        raise InvalidSpec(f"standard input is longer than {_MOST} bytes: copy it in as a file with --in")
+    data = sys.stdin.buffer.read(_MOST_CODE + 1)
+    if len(data) > _MOST_CODE:
+        raise InvalidSpec(f"standard input is longer than {_MOST_CODE} bytes: this is no program's text")
     return data
+
+
+async def _pieces(descriptor: int) -> AsyncIterator[bytes]:
+    """What can be read, when it can be: a program that reads nothing does not wait for our input."""
+    while True:
+        await _readable(descriptor)
+        data = os.read(descriptor, _STEP)
+        if not data:
+            return
+        yield data
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_reader(descriptor, ready.set)
+    except (PermissionError, NotImplementedError):
+        return  # epoll takes no regular files, which are always readable; Windows' loop takes none at all
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)

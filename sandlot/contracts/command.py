@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Mapping, Optional, Tuple
+from typing import AsyncIterable, AsyncIterator, Mapping, Optional, Tuple, Union
 
 from .errors import InvalidSpec
 from .paths import WORKSPACE, variables
@@ -28,13 +28,13 @@ class Command:
     """A program to run: either *argv*, or Python *code* in the box's environment.
 
     `timeout` is wall time in seconds from the start of the program (None: no bound but the sandbox's
-    lease). `stdin` of None means an empty standard input. With `tty` the streams are one terminal and
-    all output is standard output.
+    lease). `stdin` of None means an empty standard input; a stream is read as the program takes it and left
+    where the program ends. With `tty` the streams are one terminal and all output is standard output.
     """
 
     argv: Tuple[str, ...] = ()
     code: Optional[str] = None
-    stdin: Optional[bytes] = None
+    stdin: Union[bytes, AsyncIterable[bytes], None] = None
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: PurePosixPath = WORKSPACE
     timeout: Optional[Seconds] = DEFAULT_TIMEOUT
@@ -57,6 +57,14 @@ class Command:
         if not self.workdir.is_absolute() or ".." in self.workdir.parts:
             raise InvalidSpec(f"workdir {str(self.workdir)!r} must be absolute and without '..'")
         variables(self.env)
+
+    async def input(self) -> AsyncIterator[bytes]:
+        """Its standard input, piece by piece."""
+        if isinstance(self.stdin, bytes):
+            yield self.stdin
+        elif self.stdin is not None:
+            async for data in self.stdin:
+                yield data
 
     @classmethod
     def shell(cls, line: str, **rest: object) -> Command:

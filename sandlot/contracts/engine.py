@@ -82,7 +82,9 @@ class Files(Protocol):
     def list(self, path: PurePosixPath) -> AsyncIterator[Mapping[str, Any]]:
         """The entries of a directory, one by one. Raises NotFound."""
 
-    def read(self, path: PurePosixPath, offset: int = 0, length: Optional[int] = None) -> AsyncIterator[bytes]:
+    def read(
+        self, path: PurePosixPath, offset: int = 0, length: Optional[int] = None
+    ) -> AsyncIterator[bytes]:
         """*length* bytes of a regular file from *offset*; the rest of it for None."""
 
     async def write(self, path: PurePosixPath, content: AsyncIterable[bytes], mode: int = 0o644) -> int:

@@ -50,7 +50,8 @@ def identifier(value: str, what: str = "id") -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         shown = repr(value[:40]) if isinstance(value, str) else type(value).__name__
         raise InvalidSpec(
-            f"{shown} is not a valid {what}: use 1 to 128 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
+            f"{shown} is not a valid {what}: "
+            "use 1 to 128 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
         )
     return value
 
@@ -64,7 +65,9 @@ def variables(values: Mapping[str, str]) -> Mapping[str, str]:
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
             raise InvalidSpec(f"{name!r} is not an environment variable's name")
         if not isinstance(value, str) or "\0" in value or len(value) > _LONGEST_VALUE:
-            raise InvalidSpec(f"the value of {name} is not text of at most {_LONGEST_VALUE} characters without NUL")
+            raise InvalidSpec(
+                f"the value of {name} is not text of at most {_LONGEST_VALUE} characters without NUL"
+            )
         try:
             value.encode()
         except UnicodeEncodeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import AsyncIterable, AsyncIterator, Mapping, Protocol
+from typing import AsyncIterable, AsyncIterator, Mapping, Protocol, Tuple
 
 from .command import Command
 from .events import Event
@@ -32,7 +32,7 @@ class SandboxStatus:
     id: str
     engine: str
     isolation: Isolation
-    enforced: "tuple[str, ...]"
+    enforced: Tuple[str, ...]
 
 
 class Service(Protocol):
@@ -56,7 +56,7 @@ class Service(Protocol):
     async def delete(self, sandbox: str) -> None:
         """End the sandbox. Raises NotFound."""
 
-    async def list(self) -> "tuple[SandboxStatus, ...]":
+    async def list(self) -> Tuple[SandboxStatus, ...]:
         """The live sandboxes."""
 
     async def close(self) -> None:

@@ -94,7 +94,6 @@ class Powers:
 
     uid_switch: bool
     pid_namespace: bool
-    mount_namespace: bool
     workspace: bool
     controllers: frozenset[str]
     missing: tuple[str, ...] = ()

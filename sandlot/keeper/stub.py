@@ -171,7 +171,6 @@ def _settle_in(order: Order, ground: _Ground) -> tuple[Workspaces | None, Powers
     powers = Powers(
         uid_switch=ground.uids is not None,
         pid_namespace=True,
-        mount_namespace=True,
         workspace=spaces is not None,
         controllers=ground.groups.controllers,
         missing=ground.missing + why_none,
@@ -193,7 +192,6 @@ def _plain_powers(ground: _Ground, why: str) -> Powers:
     return Powers(
         uid_switch=ground.uids is not None,
         pid_namespace=False,
-        mount_namespace=False,
         workspace=False,
         controllers=ground.groups.controllers,
         missing=(why, *ground.missing),

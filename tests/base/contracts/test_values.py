@@ -50,7 +50,7 @@ def test_limits_take_defaults_only_where_nothing_was_asked() -> None:
 @pytest.mark.parametrize("count", [0, -1, 10**9])
 def test_counts_out_of_range_are_refused(name: str, count: int) -> None:
     with pytest.raises(errors.InvalidSpec):
-        Limits(**{name: count})
+        Limits(**{name: count})  # type: ignore[arg-type]
 
 
 def test_a_commands_variables_go_over_the_sandboxs() -> None:

@@ -221,3 +221,35 @@ def test_kill_9_of_us_leaves_nothing(boxed: Sandlot, data: Path) -> None:
     while alive(nap) and time.monotonic() < deadline:
         os.sched_yield()
     assert not alive(nap)
+
+
+def test_a_program_that_reads_nothing_does_not_wait_for_our_input(boxed: Sandlot, data: Path) -> None:
+    del boxed
+    command = [sys.executable, "-m", "sandlot.cli.main", "run", "-c", "print(1)"]
+    env = {**os.environ, "SANDLOT_DATA_DIRECTORY": str(data)}
+    reading, writing = os.pipe()
+    told = subprocess.run(command, stdin=reading, capture_output=True, check=True, env=env, timeout=20)
+    os.close(reading)
+    os.close(writing)
+    assert told.stdout == b"1\n"
+
+
+def test_input_arrives_as_it_comes(boxed: Sandlot, data: Path) -> None:
+    del boxed
+    command = [
+        sys.executable,
+        "-m",
+        "sandlot.cli.main",
+        "run",
+        "-c",
+        "print(input(), flush=True); print(input())",
+    ]
+    env = {**os.environ, "SANDLOT_DATA_DIRECTORY": str(data)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=env, bufsize=0) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        for line in (b"one\n", b"two\n"):
+            running.stdin.write(line)
+            assert running.stdout.readline() == line
+        assert running.wait(10) == 0

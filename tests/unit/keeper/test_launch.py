@@ -9,14 +9,12 @@ from sandlot.keeper.launch import Launch, Powers, Refusal, WorkspaceMount, objec
 ALL = Powers(
     uid_switch=True,
     pid_namespace=True,
-    mount_namespace=True,
     workspace=True,
     controllers=frozenset({"memory", "cpu", "pids"}),
 )
 NONE = Powers(
     uid_switch=False,
     pid_namespace=False,
-    mount_namespace=False,
     workspace=False,
     controllers=frozenset(),
     missing=("this machine is bare",),

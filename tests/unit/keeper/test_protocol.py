@@ -29,7 +29,6 @@ LAUNCHES = st.builds(
 POWERS = Powers(
     uid_switch=True,
     pid_namespace=False,
-    mount_namespace=True,
     workspace=False,
     controllers=frozenset({"pids", "cpu"}),
     missing=("a", "b"),
