@@ -8,6 +8,9 @@ as one archive of `sandlot/{__init__,guest,walls,wire/{__init__,frames,archive}}
 
 `PYTHON -I -S agent.pyz` starts it. `PYTHON -I -S -c BOOTSTRAP agent.pyz` starts the same 4 ms sooner,
 because the interpreter then does not import `runpy` and `pkgutil` first.
+
+A plan with the wall `landlock` must name the archive, the interpreter's trees and `/proc` as readable: rooms
+are imported when their first verb is asked for, and leftovers are found by /proc/self.
 """
 
 BOOTSTRAP = (

@@ -6,6 +6,7 @@ SIGCHLD: the end of a supervisor shows as the end of its report pipe, and orphan
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -60,6 +61,7 @@ class Agent:
         """Take the channel over; greeting is done."""
         from . import verbs  # after the greeting was answered, while the host digests it
 
+        gc.enable()
         self.loop = Loop()
         self.outbox = Outbox(self.loop, _OUT)
         self._decoder = decoder

@@ -87,14 +87,9 @@ def _box(hello: Dict[str, Any]) -> Box:
 
 
 def _put_up_walls(plan: Plan) -> Dict[str, List[str]]:
-    """Names of the walls of the agent, and of those that a payload was just seen to put up.
-
-    The agent closes its memory and its descriptors to processes of the same uid whatever the plan says:
-    the channel is in its hands.
-    """
+    """Names of the walls of the agent, and of those that a payload was just seen to put up."""
     try:
         session.adopt_orphans()
-        session.forbid_dumping()
         mine = lockdown.agent(plan)
         lockdown.prepare(plan)
     except (WallError, OSError) as error:

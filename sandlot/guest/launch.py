@@ -75,11 +75,13 @@ def start(request: RunRequest, source: Optional[bytes], box: Box) -> Ends:
         gc.freeze()
         ends.supervisor = _fork(box.memory_priority)
     except OSError:
+        gc.unfreeze()
         _close(far[1:])
         ends.close()
         raise
     if ends.supervisor == 0:
         supervisor.supervise(launch, agent, orders, reporting)
+    gc.unfreeze()
     _close(far[1:])
     return ends
 

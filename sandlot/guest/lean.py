@@ -73,8 +73,7 @@ def _contents() -> Dict[str, Any]:
         def __init__(self, name: Any, *, use_errno: bool) -> None:
             if not use_errno:
                 raise TypeError("the stand-in for ctypes.CDLL always keeps errno")
-            self._name = name
-            self._handle = _ctypes.dlopen(name, 0)
+            self._handle = _ctypes.dlopen(name, 0)  # where CFuncPtr looks for it
 
         def __getattr__(self, name: str) -> Any:
             found = Function((name, self))

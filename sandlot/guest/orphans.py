@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from .loop import Loop
 
-_PAUSE = 0.005
+_PAUSE = 0.002
 _PATIENCE = 2.0
+_PLAIN_ROUNDS = 5
+_SPARING_ROUNDS = 100
 
 
 class Orphans:
@@ -31,10 +33,12 @@ class Orphans:
         self._supervisors = supervisors
         self._waiting: List[Callable[[], None]] = []
         self._until = 0.0
+        self._rounds = 0
 
     def end(self, ended: Callable[[], None]) -> None:
         """Begin; call back when none is left, or after two seconds: then the host must end the box."""
         self._until = now() + _PATIENCE
+        self._rounds = 0
         self._waiting.append(ended)
         if len(self._waiting) == 1:
             self._round()
@@ -49,10 +53,14 @@ class Orphans:
 
     def sweep(self) -> bool:
         """Kill and reap once; whether any is left."""
+        self._rounds += 1
         spared = self._supervisors()
-        if os.getpid() == 1 and not spared:
+        # The other commands of the box go too before a bomb may stay.
+        if os.getpid() == 1 and (not spared or self._rounds > _SPARING_ROUNDS):
             _kill_everything()
         else:
+            if self._rounds > _PLAIN_ROUNDS:
+                descendants.kill_tree(spared)
             descendants.kill_children(spared)
         left = [pid for pid in descendants.children() or () if pid not in spared]
         alive = [pid for pid in left if not _reaped(pid)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Protocol
 
     from .greeting import Box
-    from .loop import Loop
+    from .loop import Loop, Timer
     from .run_request import RunRequest
 
     class Audience(Protocol):
@@ -47,7 +47,7 @@ Shorter than what the host allows before it kills the box; a supervisor that was
 _LAST_WORDS = 0.05
 """Seconds after the deadline that output may still wait for credit: the host waits no longer for DONE."""
 
-_TERMINAL_END = b"\x04"
+_TERMINAL_END = b"\x04"  # what a person types to end the input: VEOF of a fresh terminal
 _READ_SIZE = 65536
 
 
@@ -74,6 +74,8 @@ class Process:
         self._failure: Optional[Refusal] = None
         self._partial = b""
         self._taps: List[Tap] = []
+        self._alarms: List[Timer] = []
+        self._last_words: Optional[Timer] = None
 
     @property
     def is_over(self) -> bool:
@@ -96,7 +98,7 @@ class Process:
         self.feed = Feed(self._loop, ends.stdin, _TERMINAL_END if self.request.tty else None)
         self._loop.watch(ends.reports, READ, self._read_reports)
         if self.request.timeout is not None:
-            self._loop.after(self.request.timeout + BACKSTOP, lambda: self._force("timeout"))
+            self._alarm(self.request.timeout + BACKSTOP, "timeout")
 
     def signal(self, number: int) -> None:
         """Send it a signal, unless its main process has ended."""
@@ -114,7 +116,7 @@ class Process:
         if self._verdict is None and self._ended is None and self.supervisor is not None:
             self._verdict = verdict
             self._order(supervisor.KILL)
-            self._loop.after(BACKSTOP, lambda: self._force(verdict))
+            self._alarm(BACKSTOP, verdict)
 
     def discard(self) -> None:
         """Kill it, and drop output that waits for credit."""
@@ -152,6 +154,9 @@ class Process:
             except (BrokenPipeError, BlockingIOError):  # dead, and its end is on the way; or deaf: see _force
                 pass
 
+    def _alarm(self, seconds: float, verdict: str) -> None:
+        self._alarms.append(self._loop.after(seconds, lambda: self._force(verdict)))
+
     def _force(self, verdict: str) -> None:
         """Do without a supervisor that was stopped or starved."""
         if self._ended is None and self.supervisor is not None:
@@ -182,6 +187,8 @@ class Process:
         os.close(self._ends.orders)
         _, _, usage = os.wait4(self.supervisor or 0, 0)
         self.supervisor = None
+        for alarm in self._alarms:
+            alarm.cancel()
         self.feed.close()
         if self._ended is not None and not self._ended["leftover"]:
             self._finish_taps()
@@ -201,7 +208,7 @@ class Process:
             tap.finish(self._tap_ended, patient=self.request.tty is not None)
         if self.request.timeout is not None and not self.is_over:
             left = self._begun + self.request.timeout - now()
-            self._loop.after(max(left, 0.0) + _LAST_WORDS, self._abandon_output)
+            self._last_words = self._loop.after(max(left, 0.0) + _LAST_WORDS, self._abandon_output)
 
     def _abandon_output(self) -> None:
         for tap in self._taps:
@@ -214,4 +221,6 @@ class Process:
         if self.refusal is None:
             truncated = [tap.meter.truncated for tap in self._taps] + [False]
             self.outcome = outcome(self._ended, self._verdict, (truncated[0], truncated[1]))
+        if self._last_words is not None:
+            self._last_words.cancel()
         self._audience.finished()

@@ -15,6 +15,7 @@ SIGINT = 2
 SIGKILL = 9
 SIGPIPE = 13
 SIGCHLD = 17
+SIGSTOP = 19
 SIGXFSZ = 25
 LAST = 64
 _UNTOUCHABLE = frozenset((9, 17, 18, 19, 32, 33))  # KILL, CHLD, CONT, STOP; 32 and 33 are glibc's own

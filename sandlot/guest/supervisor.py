@@ -28,6 +28,7 @@ GRACE = 0.1
 
 _KILL_PATIENCE = 0.8
 _KILL_PAUSE = 0.002
+_PLAIN_ROUNDS = 5
 _ORDERS, _REPORTS, _DIAGNOSTICS = 0, 1, 2
 _CRASHED = 70
 
@@ -71,6 +72,7 @@ class _Supervisor:
         self._complaint = b""
         self._childless = False
         self._killing_until: Optional[float] = None
+        self._rounds = 0
         self._over = False
 
     def run(self) -> None:
@@ -173,6 +175,9 @@ class _Supervisor:
         """Until wait(2) says that there is nobody, or patience ends: then the agent inherits the rest."""
         if self._over or self._killing_until is None:
             return
+        self._rounds += 1
+        if self._rounds > _PLAIN_ROUNDS:
+            descendants.kill_tree()
         if not descendants.kill_children() and self._status is None:
             self._signal(signals.SIGKILL)
         self._reap()

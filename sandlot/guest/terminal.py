@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 _TIOCSCTTY = 0x540E
 _TIOCSWINSZ = 0x5414
 
-END_OF_INPUT = b"\x04"
-"""What a person types to end the input (VEOF of a fresh terminal)."""
-
 
 def open_pair(rows: int, columns: int) -> Tuple[int, int]:
     """Master and slave of a new terminal of that size. Raises OSError."""

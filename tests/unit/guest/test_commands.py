@@ -69,11 +69,22 @@ def test_a_payload_has_the_signals_of_a_fresh_process(host: Host) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 10, 15, 40])
 def test_a_signal_reaches_the_whole_group(host: Host, number: int) -> None:
-    stream = host.open("run", argv=["sh", "-c", "sleep 60"])
-    host.until(lambda: host.replies[stream].events)
+    # The parent dies of it once its child has said that it got it too.
+    text = (
+        "import os, signal, time\n"
+        f"number, parent = {number}, os.getpid()\n"
+        "def got(*_):\n"
+        "    if os.getpid() != parent: os.write(1, b'child'); os._exit(0)\n"
+        "    os.wait(); signal.signal(number, signal.SIG_DFL); os.kill(parent, number)\n"
+        "signal.signal(number, got)\n"
+        "os.fork(); os.write(1, b'r'); time.sleep(60)\n"
+    )
+    stream = host.start_code(text)
+    host.until(lambda: host.replies[stream].stdout == b"rr")
     host.post(json_frame(Kind.SIGNAL, stream, {"signal": number}))
-    ended = host.finish(stream).ok
-    assert (ended["reason"], ended["signal"], ended["exit_code"]) == ("signalled", number, None)
+    reply = host.finish(stream)
+    assert reply.stdout == b"rrchild"
+    assert (reply.ok["reason"], reply.ok["signal"], reply.ok["exit_code"]) == ("signalled", number, None)
 
 
 def test_output_is_cut_at_its_limit_and_says_so(host: Host) -> None:
