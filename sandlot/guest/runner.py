@@ -61,7 +61,10 @@ def _execute(source: bytes, namespace: Dict[str, Any]) -> None:
 
 
 def _compiled(source: bytes) -> CodeType:
-    return compile(source, FILENAME, "exec", dont_inherit=True)
+    # As text: it came as text, so a coding cookie in it says nothing (PEP 263). A byte order mark is no code.
+    text = source.decode("utf-8", "surrogatepass")
+    text = text[1:] if text.startswith("\ufeff") else text
+    return compile(text, FILENAME, "exec", dont_inherit=True)
 
 
 def _users(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
