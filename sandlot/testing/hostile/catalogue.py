@@ -1,0 +1,15 @@
+"""All cases, in the order of the threat list."""
+
+from __future__ import annotations
+
+from . import archives, filesystem, kernel, network, processes, resources
+from .case import Case
+
+CASES: tuple[Case, ...] = (
+    *filesystem.CASES,
+    *network.CASES,
+    *processes.CASES,
+    *kernel.CASES,
+    *resources.CASES,
+    *archives.CASES,
+)
