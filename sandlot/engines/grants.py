@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandlot.contracts.capability import Feature, require
-from sandlot.contracts.errors import InvalidSpec
+from sandlot.contracts.errors import InvalidSpec, Unsupported
 from sandlot.contracts.quantity import Bytes
-from sandlot.contracts.spec import DEFAULT_LIMITS, Limits, Network, SandboxSpec
+from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation, Limits, Network, SandboxSpec
 
 _FEATURES = {
     "memory": Feature.LIMIT_MEMORY,
@@ -48,12 +48,17 @@ class Grant:
         return limits
 
 
-def grant(spec: SandboxSpec, offered: Feature, *, engine: str, hint: str = "") -> Grant:
-    """The limits *spec* gets from an engine with the features *offered*.
+def grant(spec: SandboxSpec, offered: Feature, *, engine: str, isolation: Isolation, hint: str = "") -> Grant:
+    """The limits *spec* gets from an *engine* of that *isolation* with the features *offered*.
 
     Raises Unsupported for what was asked and is not offered, InvalidSpec for limits that contradict
     each other. Files in memory stay below the memory limit, so a full disk shows before a kill.
     """
+    if spec.isolation is not None and spec.isolation > isolation:
+        raise Unsupported(
+            f"engine {engine} reaches isolation {isolation.name.lower()}, not the "
+            f"{spec.isolation.name.lower()} asked: choose another engine (sandlot doctor lists them)"
+        )
     for feature in wanted(spec):
         require(feature, offered, engine=engine, hint=hint)
     limits = spec.limits.or_else(DEFAULT_LIMITS)
@@ -61,12 +66,12 @@ def grant(spec: SandboxSpec, offered: Feature, *, engine: str, hint: str = "") -
     if memory is not None and memory < _LEAST_MEMORY:
         raise InvalidSpec(f"memory of {memory} is too little to start in: use {_LEAST_MEMORY} or more")
     return Grant(
-        memory=memory,
+        memory=_plain(memory),
         cpu=limits.cpu if Feature.LIMIT_CPU in offered else None,
         pids=limits.pids if Feature.LIMIT_PIDS in offered else None,
-        disk=_disk(spec.limits, limits.disk, memory) if Feature.LIMIT_DISK in offered else None,
+        disk=_plain(_disk(spec.limits, limits.disk, memory)) if Feature.LIMIT_DISK in offered else None,
         inodes=limits.inodes if Feature.LIMIT_INODES in offered else None,
-        output=limits.output or 2**20,
+        output=int(limits.output or 2**20),
         open_files=limits.open_files or 1024,
     )
 
@@ -87,11 +92,16 @@ def limit_features(controllers: frozenset[str]) -> Feature:
     return found
 
 
-def _disk(asked: Limits, disk: Bytes | None, memory: Bytes | None) -> int | None:
+def _plain(amount: Bytes | None) -> int | None:
+    # Bytes writes itself as "512 MiB", which no command line understands.
+    return None if amount is None else int(amount)
+
+
+def _disk(asked: Limits, disk: Bytes | None, memory: Bytes | None) -> Bytes | None:
     if disk is None or memory is None or disk < memory:
         return disk
     if asked.disk is None:
-        return memory // 2
+        return Bytes(memory // 2)
     raise InvalidSpec(
         f"disk of {disk} lies in memory and must be below the memory limit of {memory}: "
         "raise memory or lower disk"

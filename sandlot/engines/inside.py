@@ -6,11 +6,15 @@ from collections.abc import Mapping
 
 USER, GROUP = 1000, 1000
 HOSTNAME = "sandlot"
-PATH = "/env/bin:/usr/local/bin:/usr/bin:/bin"
+PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def variables(
-    asked: Mapping[str, str], *, workspace: str = "/workspace", temporary: str = "/tmp", path: str = PATH
+    asked: Mapping[str, str],
+    *,
+    workspace: str = "/workspace",
+    temporary: str = "/tmp",
+    path: str = f"/env/bin:{PATH}",
 ) -> dict[str, str]:
     """The whole environment of a program but for what its command adds; *asked* is the spec's."""
     return {

@@ -6,17 +6,17 @@ import asyncio
 import os
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 
 from sandlot.contracts.capability import Viability
-from sandlot.contracts.errors import BoxDied, EngineUnavailable, SandlotError, Unsupported
+from sandlot.contracts.errors import BoxDied, EngineUnavailable, SandlotError, StartFailed, Unsupported
 from sandlot.contracts.spec import Isolation, SandboxSpec
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.launch import Consumption, Exit, Launch, Powers
 from sandlot.link.agentbox import AgentBox, BoxFacts
-from sandlot.link.channel import ChildEnds, open_pipes
+from sandlot.link.channel import PipeChannel, open_pipes
 from sandlot.link.life import Death, Usage, Who
 from sandlot.walls.plan import INNER, Plan
 
@@ -42,14 +42,14 @@ class Inside:
 class Blueprint:
     """One box to be: what the keeper starts, and what is said of it once it runs.
 
-    `describe` gets the number of the keeper's box. `descriptors` follow the launch's 0, 1, 2 and belong to
-    the blueprint until the box has them. `clear` takes away, after the box's end, what the keeper does not;
-    it may be slow and is called again.
+    `describe` gets the number of the keeper's box. `files` are contents; the box gets a descriptor for each,
+    from 3 on. `clear` takes away, after the box's end, what the keeper does not; it may be slow and is called
+    again.
     """
 
     launch: Launch
     describe: Callable[[int], Inside]
-    descriptors: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
     clear: Callable[[], None] = _nothing
 
 
@@ -61,6 +61,8 @@ class KeptEngine(ABC):
     launcher: Who = "agent"
     removable: frozenset[str] = frozenset()
     """The walls it can be made without."""
+    remedy: str = ""
+    """What to do when its boxes do not start."""
 
     def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
         """An engine that starts nothing before it is asked; *without* leaves walls out, for tests only."""
@@ -81,7 +83,10 @@ class KeptEngine(ABC):
 
     @abstractmethod
     def blueprint(self, spec: SandboxSpec, powers: Powers) -> Blueprint:
-        """How a box for *spec* is built. Raises Unsupported, InvalidSpec, NotFound, EngineUnavailable."""
+        """How a box for *spec* is built; may be slow the first time, and runs in a thread of its own.
+
+        Raises Unsupported, InvalidSpec, NotFound, EngineUnavailable.
+        """
 
     async def create(self, spec: SandboxSpec) -> AgentBox:
         box, _ = await self._make(spec)
@@ -90,7 +95,7 @@ class KeptEngine(ABC):
     async def probe(self) -> Viability:
         if obstacle := self.obstacle():
             return proof.failure(self.name, self.isolation, *obstacle)
-        return await proof.probe(self.name, self.isolation, self._trial)
+        return await proof.probe(self.name, self.isolation, self._trial, self.remedy)
 
     async def sweep(self) -> int:
         return await (await self._running_keeper()).sweep()
@@ -113,13 +118,9 @@ class KeptEngine(ABC):
         if obstacle := self.obstacle():
             raise EngineUnavailable(": ".join(obstacle))
         keeper = await self._running_keeper()
-        blueprint = self.blueprint(spec, keeper.powers)
-        channel, ends = open_pipes()
-        try:
-            kept = await self._spawn(blueprint, ends)
-        except BaseException:
-            channel.close()
-            raise
+        _refuse_helpless_root(keeper.powers)
+        blueprint = await asyncio.to_thread(self.blueprint, spec, keeper.powers)
+        channel, kept = await self._started(blueprint)
         inside = blueprint.describe(kept.number)
         life = KeptLife(kept, self.launcher, blueprint.clear)
         plan = inside.plan.to_json()
@@ -128,20 +129,27 @@ class KeptEngine(ABC):
         kept.exit.add_done_callback(lambda _: self._boxes.discard(box))
         return box, kept
 
-    async def _spawn(self, blueprint: Blueprint, ends: ChildEnds) -> KeptBox:
-        fds = (*ends.descriptors, *blueprint.descriptors)
-        try:
-            keeper = await self._running_keeper()
+    async def _started(self, blueprint: Blueprint) -> tuple[PipeChannel, KeptBox]:
+        with ExitStack() as given, ExitStack() as undone:
             try:
-                return await keeper.spawn(blueprint.launch, fds)
-            except BoxDied:
-                # The keeper is gone and all its boxes with it: another one is the whole repair.
-                await self._drop(keeper)
-                return await (await self._running_keeper()).spawn(blueprint.launch, fds)
-        finally:
-            ends.close()
-            for descriptor in blueprint.descriptors:
-                os.close(descriptor)
+                descriptors = [given.enter_context(_memory_file(content)) for content in blueprint.files]
+                channel, ends = open_pipes()
+                given.enter_context(closing(ends))
+                undone.callback(channel.close)
+                kept = await self._spawn(blueprint.launch, (*ends.descriptors, *descriptors))
+            except OSError as error:
+                raise StartFailed(f"no descriptors are left for a box ({error}): end some boxes") from error
+            undone.pop_all()
+        return channel, kept
+
+    async def _spawn(self, launch: Launch, descriptors: tuple[int, ...]) -> KeptBox:
+        keeper = await self._running_keeper()
+        try:
+            return await keeper.spawn(launch, descriptors)
+        except BoxDied:
+            # The keeper is gone and all its boxes with it: another one is the whole repair.
+            await self._drop(keeper)
+            return await (await self._running_keeper()).spawn(launch, descriptors)
 
     async def _running_keeper(self) -> Keeper:
         async with self._starting:
@@ -201,9 +209,29 @@ def death_of(told: Exit, launcher: Who) -> Death:
     return Death("agent", f"exited with code {code}", usage)
 
 
+def _refuse_helpless_root(powers: Powers) -> None:
+    if os.geteuid() == 0 and not powers.uid_switch:
+        why = "; ".join(powers.missing) or "it may not change uids"
+        raise EngineUnavailable(
+            f"no box runs as root, and this root has no other uid to give ({why}): run as an ordinary user"
+        )
+
+
 def inner_walls(without: frozenset[str]) -> tuple[str, ...]:
     """The walls the agent is told to put up."""
     return tuple(wall for wall in INNER if wall not in without)
+
+
+@contextmanager
+def _memory_file(content: str) -> Iterator[int]:
+    """A descriptor at the start of a file in memory that holds *content*."""
+    descriptor = os.memfd_create("file", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, content.encode())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _usage(told: Exit | Consumption) -> Usage:

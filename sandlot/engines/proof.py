@@ -36,8 +36,11 @@ _COUNTED = {"cgroup.memory": "memory_peak", "cgroup.cpu": "cpu_seconds", "cgroup
 Trial = Callable[[], AbstractAsyncContextManager[tuple[Box, Consumption]]]
 
 
-async def probe(name: str, isolation: Isolation, trial: Trial) -> Viability:
-    """Run the payload in the box that *trial* makes, and judge its report. Raises nothing of ours."""
+async def probe(name: str, isolation: Isolation, trial: Trial, remedy: str = "") -> Viability:
+    """Run the payload in the box that *trial* makes, and judge its report. Raises nothing of ours.
+
+    *remedy* is what to do when the box does not even start.
+    """
     started = time.monotonic()
     try:
         async with asyncio.timeout(DEADLINE), trial() as (box, consumption):
@@ -51,7 +54,7 @@ async def probe(name: str, isolation: Isolation, trial: Trial) -> Viability:
             name, isolation, f"its box was not ready within {DEADLINE:g} s", "try again on an idle machine"
         )
     except SandlotError as error:
-        return failure(name, isolation, " ".join(error.message.split()), "")
+        return failure(name, isolation, " ".join(error.message.split()), remedy)
     except ProbeFailed as error:
         return failure(name, isolation, str(error), "report this with the output of sandlot doctor --json")
     if missing:

@@ -98,10 +98,10 @@ async def create(
         tree = staging / TREE
         tree.mkdir(mode=0o755)
         spec = _build_spec(python, setup)
-        variables = {**setup.variables, **steps.VARIABLES}
         async with workshop.open(spec, roomy=True) as box:
             await box.put(BUILD, {**setup.files, **files})
             for step in plan:
+                variables = {**(setup.variables if step.is_pip else {}), **steps.VARIABLES}
                 await _carry_out(box, step, variables, recipe, progress)
             progress("keeping the result")
             await box.fetch(steps.BUILT, tree)

@@ -30,7 +30,7 @@ _CERTIFICATE_VARIABLES = (
     "PIP_CERT",
     "PIP_CLIENT_CERT",
 )
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)")
 
 
 @dataclass(frozen=True, slots=True)

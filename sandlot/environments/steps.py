@@ -47,15 +47,20 @@ for name in os.listdir(folder):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command of a build, and what it does in words."""
+    """One command of a build, what it does in words, and whether it needs pip's settings."""
 
     does: str
     argv: tuple[str, ...]
     must_succeed: bool = True
+    is_pip: bool = False
 
 
 def plan(python: str, packages: Sequence[str], *, has_requirements: bool, source: bool) -> list[Step]:
-    """The commands that turn the interpreter *python* into an environment at BUILT."""
+    """The commands that turn the interpreter *python* into an environment at BUILT.
+
+    What follows the installation runs *python* itself, with -S: a package may bring a .pth file, which runs
+    at every other start, or a `bin/python`, and the box has a network and, in its files, pip's credentials.
+    """
     own = f"{BUILT}/bin/python"
     folder = Step(
         "making room", (python, "-I", "-c", f"import os; os.makedirs({_TEMPORARY!r}, exist_ok=True)")
@@ -67,13 +72,14 @@ def plan(python: str, packages: Sequence[str], *, has_requirements: bool, source
             Step(
                 "installing packages",
                 _install(own, packages, has_requirements=has_requirements, source=source),
+                is_pip=True,
             )
         )
     return [
         *steps,
         # Fails for a package that ships templates which are no valid Python: those have no bytecode then.
-        Step("compiling", _compile(own), must_succeed=False),
-        Step("moving to its place", (own, "-I", "-c", _RELOCATE, str(BUILT), MOUNTED_AT)),
+        Step("compiling", _compile(python), must_succeed=False),
+        Step("moving to its place", (python, "-I", "-S", "-c", _RELOCATE, str(BUILT), MOUNTED_AT)),
     ]
 
 
@@ -83,7 +89,8 @@ def _install(own: str, packages: Sequence[str], *, has_requirements: bool, sourc
     return (own, "-I", "-m", "pip", "install", "--no-compile", *wheels, *listed, "--", *packages)
 
 
-def _compile(own: str) -> tuple[str, ...]:
+def _compile(python: str) -> tuple[str, ...]:
     """Bytecode that names the final place and is never checked against its source: the tree is read-only."""
     modes = ("--invalidation-mode", "unchecked-hash")
-    return (own, "-I", "-m", "compileall", "-q", "-f", *modes, "-d", f"{MOUNTED_AT}/lib", f"{BUILT}/lib")
+    places = ("-d", f"{MOUNTED_AT}/lib", f"{BUILT}/lib")
+    return (python, "-I", "-S", "-m", "compileall", "-q", "-f", *modes, *places)

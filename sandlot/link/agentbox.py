@@ -59,6 +59,7 @@ class AgentBox(BoxFiles, BoxProcesses):
         self.enforced, self.features = facts.enforced, facts.features
         self.failover: tuple[str, ...] = ()
         self._facts, self._calls = facts, calls
+        self._feeders: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -117,20 +118,17 @@ class AgentBox(BoxFiles, BoxProcesses):
     async def _run(self, command: Command) -> AsyncGenerator[Event, None]:
         limit = command.output_limit or self._facts.output_limit
         async with self._calls.request("run", **self._fields(command, limit)) as stream:
-            feeding = asyncio.ensure_future(running.feed(stream, command))
             run = running.Run(self._calls, stream, command.timeout, limit)
-            try:
-                async with aclosing(run.events()) as events:
-                    async for event in events:
-                        yield event
-            finally:
-                feeding.cancel()
+            async with running.feeding(stream, command), aclosing(run.events()) as events:
+                async for event in events:
+                    yield event
 
     def _fields(self, command: Command, limit: int) -> dict[str, object]:
-        env = {**self._facts.env, **command.env}
-        return running.request(command, env, self._calls.places.directory(command.workdir), limit)
+        workdir = self._calls.places.directory(command.workdir)
+        return running.request(command, {**self._facts.env, "PWD": workdir, **command.env}, workdir, limit)
 
     async def _end(self) -> None:
+        self._stop_feeding()
         self._calls.connection.close()
         await self._calls.life.kill()
 

@@ -37,7 +37,7 @@ class Calls:
         self, channel: Channel, life: Life, places: Places, patience: Patience | None = None
     ) -> None:
         """Speak over *channel*; *life* ends the box when that is needed."""
-        self._patience = patience or Patience()
+        self.patience = patience or Patience()
         self.connection = Connection(channel, self._connection_ended)
         self.life, self.places = life, places
         self._oom_kills = 0
@@ -69,10 +69,14 @@ class Calls:
         async with self.request(verb, **fields) as stream:
             return await self.conclusion(stream)
 
-    async def conclusion(self, stream: Stream) -> Mapping[str, Any]:
-        """The answer, whatever else still comes before it. Raises what the agent tells."""
-        while (arrival := await self.next(stream)).kind != Kind.DONE:
-            pass
+    async def conclusion(self, stream: Stream, *, events: int = 0) -> Mapping[str, Any]:
+        """The answer of an agent that has nothing else to say but so many *events*. Raises what it tells."""
+        arrival = await self.next(stream)
+        while arrival.kind == Kind.EVENT and events:
+            events, arrival = events - 1, await self.next(stream)
+        if arrival.kind != Kind.DONE:
+            # Else one that talks on and on would never be silent for long enough.
+            raise FrameError("the agent told something else than how the request ended")
         return self.concluded(arrival)
 
     def concluded(self, arrival: Arrival) -> Mapping[str, Any]:
@@ -81,23 +85,28 @@ class Calls:
 
     async def next(self, stream: Stream) -> Arrival:
         """The next arrival; an agent that stays silent too long loses its box."""
+        return await self.within(self.patience.silence, stream)
+
+    async def within(self, seconds: float | None, stream: Stream) -> Arrival:
+        """The next arrival; an agent that stays silent for *seconds* loses its box, with None never."""
         try:
-            async with asyncio.timeout(self._patience.silence):
+            async with asyncio.timeout(seconds):
                 return await stream.receive()
         except TimeoutError:
-            self.distrust(f"the agent said nothing for {self._patience.silence:g} s")
+            self.distrust(f"the agent said nothing for {seconds:g} s")
             raise ConnectionEnded from None
 
     def distrust(self, cause: str) -> None:
-        """Kill the box because of what its agent did; returns at once."""
+        """Kill the box because of what its agent did; returns at once, and nobody waits for it any more."""
         if self._cause is None:
             self._cause = cause
+            self.connection.close()
             self._ending = asyncio.ensure_future(self.life.kill())
 
     async def death(self) -> Death:
         """How the box died; when nobody can tell in time, that its agent broke the link."""
         try:
-            async with asyncio.timeout(self._patience.death):
+            async with asyncio.timeout(self.patience.death):
                 death = await self.life.ended()
         except TimeoutError:
             self.distrust("its link broke and it lived on")
@@ -106,7 +115,11 @@ class Calls:
 
     async def has_run_out_of_memory(self) -> bool:
         """Whether the box's control group killed for memory since this was last asked."""
-        kills = (await self.life.usage()).oom_kills
+        try:
+            async with asyncio.timeout(self.patience.death):
+                kills = (await self.life.usage()).oom_kills
+        except TimeoutError:
+            return False
         is_new, self._oom_kills = kills > self._oom_kills, max(kills, self._oom_kills)
         return is_new
 
@@ -121,10 +134,10 @@ class Calls:
         """Cancel a request and read it to its end; an agent that does not end it loses its box."""
         stream.post(Kind.CANCEL)
         try:
-            async with asyncio.timeout(self._patience.cancel):
+            async with asyncio.timeout(self.patience.cancel):
                 await stream.finish()
         except TimeoutError:
-            self.distrust(f"the agent did not end a cancelled request within {self._patience.cancel:g} s")
+            self.distrust(f"the agent did not end a cancelled request within {self.patience.cancel:g} s")
         except ConnectionEnded:
             return
 

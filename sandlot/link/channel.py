@@ -62,10 +62,19 @@ class ChildEnds:
 
 
 def open_pipes() -> tuple[PipeChannel, ChildEnds]:
-    """A channel and the descriptors for the process at its other end; all close-on-exec."""
-    stdin, outgoing = os.pipe2(os.O_CLOEXEC)
-    incoming, stdout = os.pipe2(os.O_CLOEXEC)
-    diagnostics, stderr = os.pipe2(os.O_CLOEXEC)
+    """A channel and the descriptors for the process at its other end; all close-on-exec.
+
+    Raises OSError when there are no descriptors left, and holds none then.
+    """
+    opened: list[int] = []
+    try:
+        for _ in range(3):
+            opened += os.pipe2(os.O_CLOEXEC)
+    except OSError:
+        for descriptor in opened:
+            os.close(descriptor)
+        raise
+    stdin, outgoing, incoming, stdout, diagnostics, stderr = opened
     return PipeChannel(incoming, outgoing, diagnostics), ChildEnds(stdin, stdout, stderr)
 
 

@@ -26,6 +26,7 @@ DOWNLOAD = ArchiveRules(max_members=1_000_000, max_depth=2048, allow_symlinks=Tr
 """What is believed to come out of one."""
 
 MOST_ENTRIES = 250_000
+MOST_NAMES = 64 * 2**20
 MOST_CHANGES = 4096
 
 _SLICE = 16_384  # of an archive between two turns of the event loop: it may expand a thousandfold
@@ -43,12 +44,14 @@ class BoxFiles:
     async def list(self, path: PurePosixPath) -> AsyncIterator[Mapping[str, Any]]:
         """As Files.list. Raises OutputTooLarge beyond MOST_ENTRIES."""
         found: list[Mapping[str, Any]] = []
+        size = 0
         async with self._calls.request("list", path=self._calls.places.real(path)) as stream:
             # All of it first: events that wait for a slow caller would hold up the whole link.
             while (arrival := await self._calls.next(stream)).kind != Kind.DONE:
                 if arrival.kind == Kind.EVENT:
                     found.append(replies.entry(replies.listed(arrival.value), self._calls.places.shown))
-                    _refuse_more(found)
+                    size += sum(len(text) for text in found[-1].values() if isinstance(text, str))
+                    _refuse_more(len(found), size)
             self._calls.concluded(arrival)
         for told in found:
             yield told
@@ -186,6 +189,9 @@ def _rewritten(data: bytes, reader: ArchiveReader, writer: ArchiveWriter) -> byt
     return bytes(written)
 
 
-def _refuse_more(found: list[Mapping[str, Any]]) -> None:
-    if len(found) > MOST_ENTRIES:
-        raise OutputTooLarge(f"the directory has more than {MOST_ENTRIES} entries: take it as an archive")
+def _refuse_more(entries: int, size: int) -> None:
+    if entries > MOST_ENTRIES or size > MOST_NAMES:
+        raise OutputTooLarge(
+            f"the directory has more than {MOST_ENTRIES} entries or {MOST_NAMES} characters of names: "
+            "take it as an archive"
+        )

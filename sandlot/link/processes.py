@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.errors import TimedOut
-from sandlot.wire.frames import Kind
+from sandlot.contracts.errors import Misuse, TimedOut, Unavailable
+from sandlot.wire.frames import FrameError, Kind
 
 from . import replies, running
 from .calls import Calls
 from .connection import StreamEnded
+
+MOST_KEPT = 2 * 2**20
+"""Twice what an agent keeps of a background process's output, which may grow while it is told."""
 
 
 class BoxProcesses:
     """Implements contracts.engine.Processes."""
 
     _calls: Calls
+    _feeders: set[asyncio.Task[None]]
 
     def _fields(self, command: Command, limit: int) -> dict[str, Any]:
         """The fields of `run` for *command* in this box."""
@@ -27,8 +33,14 @@ class BoxProcesses:
         """As Processes.start. Without `stdin` the input stays open for `feed`; with it, it ends there."""
         fields = {**self._fields(command, running.UNBOUNDED), "background": True}
         async with self._calls.request("run", **fields) as stream:
-            await running.feed(stream, command, end=command.stdin is not None)
-            return replies.process_name(await self._calls.conclusion(stream))
+            with suppress(StreamEnded):  # the conclusion says why
+                await running.send_source(stream, command)
+            process = replies.process_name(await self._calls.conclusion(stream, events=1))
+        if command.stdin is not None:
+            feeder = asyncio.ensure_future(self._feed_all(process, command))
+            self._feeders.add(feeder)
+            feeder.add_done_callback(self._feeders.discard)
+        return process
 
     async def processes(self) -> tuple[Mapping[str, Any], ...]:
         return replies.process_rows(await self._calls.ask("processes"))
@@ -38,11 +50,9 @@ class BoxProcesses:
 
     async def feed(self, process: str, data: bytes, *, end: bool = False) -> None:
         async with self._calls.request("process_input", process=process, end=end) as stream:
-            try:
+            with suppress(StreamEnded):  # the conclusion says why
                 await stream.send(Kind.INPUT, data)
                 stream.post(Kind.INPUT_END)
-            except StreamEnded:
-                pass  # the conclusion says why
             await self._calls.conclusion(stream)
 
     async def wait(
@@ -51,8 +61,10 @@ class BoxProcesses:
         timeout: float | None = None,
     ) -> Mapping[str, Any]:
         async with self._calls.request("process_wait", process=process, timeout=timeout) as stream:
-            while (arrival := await stream.receive()).kind != Kind.DONE:
-                pass
+            bound = None if timeout is None else timeout + self._calls.patience.silence
+            arrival = await self._calls.within(bound, stream)
+            if arrival.kind != Kind.DONE:
+                raise FrameError("the agent told something else than how the process ended")
             row = replies.process_row(self._calls.concluded(arrival))
         if row["running"]:
             raise TimedOut(f"process {process} still runs after {timeout} s: wait longer or signal it")
@@ -64,5 +76,18 @@ class BoxProcesses:
             while (arrival := await self._calls.next(stream)).kind != Kind.DONE:
                 if arrival.kind == Kind.OUTPUT:
                     kept += arrival.data
+                if len(kept) > MOST_KEPT:
+                    raise FrameError(f"the agent told more than the {MOST_KEPT} bytes it may keep")
             told = self._calls.concluded(arrival)
         return bytes(kept), replies.count(told, "next"), replies.count(told, "dropped")
+
+    def _stop_feeding(self) -> None:
+        for feeder in self._feeders:
+            feeder.cancel()
+
+    async def _feed_all(self, process: str, command: Command) -> None:
+        """Give the process its standard input and close it; what comes after its end is dropped."""
+        with suppress(Unavailable, Misuse):
+            async for data in command.input():
+                await self.feed(process, data)
+            await self.feed(process, b"", end=True)

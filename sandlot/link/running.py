@@ -7,7 +7,8 @@ a kernel with what it guards: a quarter of a second after the timeout the whole 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,18 +61,43 @@ def request(command: Command, env: Mapping[str, str], workdir: str, output_limit
     }
 
 
-async def feed(stream: Stream, command: Command, *, end: bool = True) -> None:
-    """Send a command's text and standard input; *end* closes the latter."""
+async def send_source(stream: Stream, command: Command) -> None:
+    """Send a command's text, if it is one of text. Raises StreamEnded, ConnectionEnded."""
+    if command.code is not None:
+        await stream.send(Kind.SOURCE, command.code.encode("utf-8", "surrogatepass"))
+        stream.post(Kind.SOURCE_END)
+
+
+@asynccontextmanager
+async def feeding(stream: Stream, command: Command, *, end: bool = True) -> AsyncIterator[None]:
+    """For the length of a block, send a command's text and standard input; *end* closes the latter.
+
+    An input that fails kills the program, and its error is raised when the block ends well.
+    """
+    task = asyncio.ensure_future(_feed(stream, command, end=end))
+    task.add_done_callback(lambda ended: stream.post(Kind.CANCEL) if _error_of(ended) else None)
     try:
-        if command.code is not None:
-            await stream.send(Kind.SOURCE, command.code.encode("utf-8", "surrogatepass"))
-            stream.post(Kind.SOURCE_END)
-        if command.stdin:
-            await stream.send(Kind.INPUT, command.stdin)
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    if (error := _error_of(task)) is not None:
+        raise error
+
+
+async def _feed(stream: Stream, command: Command, *, end: bool) -> None:
+    try:
+        await send_source(stream, command)
+        async for data in command.input():
+            await stream.send(Kind.INPUT, data)
         if end:
             stream.post(Kind.INPUT_END)
     except (StreamEnded, ConnectionEnded):
         return  # the reader of the stream is told how it ended
+
+
+def _error_of(task: asyncio.Future[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
 
 
 @dataclass(slots=True)
@@ -111,6 +137,8 @@ class Run:
             while (arrival := await self.stream.receive()).kind != Kind.DONE:
                 event = self._event(arrival, out, err)
                 if isinstance(event, Started):
+                    if early is None:  # it would put the deadline off
+                        raise FrameError("the agent started one command twice")
                     self._arm(0.0)
                     yield event
                     for held in early or ():

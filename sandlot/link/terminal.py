@@ -28,7 +28,7 @@ class BoxTerminal:
         """Run *command*; *fields* are those of its `run`. Raises BoxDied, InvalidSpec."""
         async with AsyncExitStack() as held:
             stream = await held.enter_async_context(calls.request("run", **fields))
-            await running.feed(stream, command, end=False)
+            await held.enter_async_context(running.feeding(stream, command, end=False))
             run = running.Run(calls, stream, command.timeout, running.UNBOUNDED)
             return cls(stream, held.pop_all(), run)
 

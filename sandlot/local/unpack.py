@@ -7,10 +7,12 @@ opened by descriptor without following links, and links are made last, so nothin
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 
 from sandlot.contracts.errors import Conflict, DiskFull, InvalidSpec
@@ -45,10 +47,10 @@ async def unpack(tar: AsyncIterable[bytes], into: Path, *, shared: bool = False)
         staging = os.open(name, _FOLDER, dir_fd=place)
         try:
             count = await _staged(tar, staging, shared)
-            await asyncio.to_thread(_commit, staging, place, into)
+            await _finished(_commit, staging, place, into)
         finally:
             os.close(staging)
-            await asyncio.to_thread(shutil.rmtree, name, dir_fd=place)
+            await _finished(functools.partial(shutil.rmtree, name, dir_fd=place))
     except OSError as cause:
         raise DiskFull(f"{into} cannot be written: {cause.strerror}") from cause
     finally:
@@ -63,15 +65,26 @@ async def _staged(tar: AsyncIterable[bytes], staging: int, shared: bool) -> int:
         async for data in tar:
             waiting += data
             if len(waiting) >= _STEP:
-                await asyncio.to_thread(writer.feed, bytes(waiting))
+                await _finished(writer.feed, bytes(waiting))
                 waiting.clear()
-        await asyncio.to_thread(writer.feed, bytes(waiting))
-        await asyncio.to_thread(writer.finish)
+        await _finished(writer.feed, bytes(waiting))
+        await _finished(writer.finish)
     except ArchiveError as cause:
         raise InvalidSpec(f"what the sandbox holds cannot be taken out ({cause.reason}): {cause}") from cause
     finally:
         writer.close()
     return writer.count
+
+
+async def _finished(work: Callable[..., None], *arguments: object) -> None:
+    """Do *work* in a thread; a cancel is told only when it has ended: it uses our descriptors."""
+    ending = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(ending)
+    finally:
+        while not ending.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([ending])
 
 
 class _TreeWriter:

@@ -15,7 +15,7 @@ Order matters: a later mount hides what lies beneath it, and the remounts come l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -224,8 +224,3 @@ def check_mount(mount: Mount) -> None:
         raise InvalidSpec(
             f"a mount at {str(target)!r} would hide a part of the box: use one such as /mnt/data"
         )
-
-
-def unknown_walls(without: Sequence[str] | frozenset[str]) -> tuple[str, ...]:
-    """The names in *without* that are no wall a bubblewrap box can be made without."""
-    return tuple(sorted(set(without) - WITHOUT))

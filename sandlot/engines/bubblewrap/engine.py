@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import stat
 
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.errors import InvalidSpec
@@ -14,6 +15,7 @@ from sandlot.environments.environment import Environment
 from sandlot.keeper.launch import WORKSPACE_MARK, Launch, Powers, WorkspaceMount
 from sandlot.link.agentbox import AGENT_FEATURES, BoxFacts
 from sandlot.link.life import Who
+from sandlot.walls import landlock
 from sandlot.walls.plan import Plan
 
 from .. import inside
@@ -38,6 +40,10 @@ class BubblewrapEngine(KeptEngine):
     isolation = Isolation.NAMESPACE
     launcher: Who = "launcher"
     removable = argv.WITHOUT
+    remedy = (
+        "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0; "
+        "where AppArmor restricts them, a profile for bwrap), or run as root"
+    )
 
     def obstacle(self) -> tuple[str, str] | None:
         if shutil.which("bwrap") is None:
@@ -46,7 +52,8 @@ class BubblewrapEngine(KeptEngine):
 
     def blueprint(self, spec: SandboxSpec, powers: Powers) -> Blueprint:
         features = self._features(powers)
-        granted = grant(spec, features, engine=self.name, hint="; ".join(powers.missing))
+        hint = "; ".join(powers.missing)
+        granted = grant(spec, features, engine=self.name, isolation=self.isolation, hint=hint)
         environment = registry.get(spec.environment)
         shape = self._shape(spec, granted, environment, powers)
         options = argv.argv_for(os.path.realpath(shutil.which("bwrap") or "bwrap"), shape)
@@ -62,7 +69,7 @@ class BubblewrapEngine(KeptEngine):
         return Blueprint(
             launch=self._launch(options, granted, powers),
             describe=lambda _number: known,
-            descriptors=tuple(_memory_file(content) for content in ETC.values()),
+            files=tuple(ETC.values()),
         )
 
     def _features(self, powers: Powers) -> Feature:
@@ -76,8 +83,7 @@ class BubblewrapEngine(KeptEngine):
 
     def _shape(self, spec: SandboxSpec, granted: Grant, environment: Environment, powers: Powers) -> Shape:
         for mount in spec.mounts:
-            if not os.path.exists(mount.source):
-                raise InvalidSpec(f"the mount's source {mount.source!r} does not exist")
+            _check_source(mount.source, is_others=powers.uid_switch)
         return Shape(
             layout=host_layout(),
             agent=str(agent.archive_for(environment)),
@@ -114,7 +120,7 @@ class BubblewrapEngine(KeptEngine):
             readable=("/",),
             writable=("/workspace", "/tmp", *(str(mount.target) for mount in spec.mounts if mount.writable)),
             network="full" if spec.network is Network.FULL else "own",
-            walls=inner_walls(self.without),
+            walls=inner_walls(self.without | _walls_missing()),
             ipc=True,
         )
 
@@ -139,6 +145,17 @@ class BubblewrapEngine(KeptEngine):
 
 
 @functools.cache
+def _walls_missing() -> frozenset[str]:
+    # A second lock here, for the namespaces hold the same: a kernel without it still makes a boundary, and
+    # `enforced` tells that it is missing.
+    try:
+        landlock.abi()
+    except OSError:
+        return frozenset({"landlock"})
+    return frozenset()
+
+
+@functools.cache
 def host_layout() -> Layout:
     """What of this host's tree boxes show; looked up once."""
     merged = [name for name in _TOP if os.path.islink(f"/{name}")]
@@ -152,17 +169,22 @@ def host_layout() -> Layout:
     )
 
 
+def _check_source(source: str, *, is_others: bool) -> None:
+    """Raise InvalidSpec when *source* is missing, or closed to a uid that is nobody's (*is_others*)."""
+    if not os.path.exists(source):
+        raise InvalidSpec(f"the mount's source {source!r} does not exist")
+    place = os.path.realpath(source)
+    while is_others and place != "/":
+        if not os.stat(place).st_mode & (stat.S_IXOTH if os.path.isdir(place) else stat.S_IROTH):
+            raise InvalidSpec(
+                f"the mount's source {source!r} is closed to the box's user: open {place}, or copy it in"
+            )
+        place = os.path.dirname(place)
+
+
 def install_line() -> str:
     """The command that installs bubblewrap with this system's package manager."""
     for manager, line in _INSTALL:
         if shutil.which(manager):
             return line
     return " or ".join(line for _, line in _INSTALL)
-
-
-def _memory_file(content: str) -> int:
-    """A descriptor at the start of a file in memory that holds *content*."""
-    descriptor = os.memfd_create("etc", os.MFD_CLOEXEC)
-    os.write(descriptor, content.encode())
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor

@@ -21,6 +21,7 @@ from sandlot.environments.environment import Environment
 from sandlot.keeper.launch import WORKSPACE_MARK, Launch, Powers, WorkspaceMount
 from sandlot.link.agentbox import AGENT_FEATURES, BoxFacts
 from sandlot.link.places import Places
+from sandlot.walls import landlock
 from sandlot.walls.plan import INNER, Plan
 
 from .. import inside
@@ -44,16 +45,22 @@ class ConfinedEngine(KeptEngine):
 
     name = "process"
     isolation = Isolation.PROCESS
-    removable = frozenset({"users", "cgroup", *INNER})
+    removable = frozenset({"cgroup", *INNER})
 
     def obstacle(self) -> tuple[str, str] | None:
+        try:
+            landlock.abi()
+        except OSError as error:
+            # It alone keeps the host's files: without it this engine would promise what it cannot hold.
+            return f"it cannot keep programs off this host's files: {error.strerror}", "use another engine"
         return None
 
     def blueprint(self, spec: SandboxSpec, powers: Powers) -> Blueprint:
         if "cgroup" in self.without:
             powers = replace(powers, controllers=frozenset())
         features = self._features(powers)
-        granted = grant(spec, features, engine=self.name, hint="; ".join((*powers.missing, _HINT)))
+        hint = "; ".join((*powers.missing, _HINT))
+        granted = grant(spec, features, engine=self.name, isolation=self.isolation, hint=hint)
         environment = _as_on_host(registry.get(spec.environment))
         archive = str(agent.archive_for(environment))
         home = WORKSPACE_MARK if powers.workspace else _STAND_IN + secrets.token_hex(16)
@@ -64,11 +71,12 @@ class ConfinedEngine(KeptEngine):
             features=features,
             output_limit=granted.output,
         )
-        trees = (*(str(bind.host) for bind in environment.binds), archive)
-        plan = self._plan(spec, granted, trees)
+        trees = tuple(str(bind.host) for bind in environment.binds)
+        plan = self._plan(spec, granted, (*trees, archive))
+        path = ":".join((*(f"{tree}/bin" for tree in trees), inside.PATH))
         return Blueprint(
             launch=_launch(_command(environment, archive, home), granted, powers),
-            describe=functools.partial(_inside, facts, plan, spec, home),
+            describe=functools.partial(_inside, facts, plan, dict(spec.env), path, home),
             clear=functools.partial(remove_tree, home) if home != WORKSPACE_MARK else _keeper_clears,
         )
 
@@ -120,13 +128,13 @@ def _launch(command: tuple[str, ...], granted: Grant, powers: Powers) -> Launch:
     )
 
 
-def _inside(facts: BoxFacts, plan: Plan, spec: SandboxSpec, home: str, number: int) -> Inside:
+def _inside(facts: BoxFacts, plan: Plan, asked: dict[str, str], path: str, home: str, number: int) -> Inside:
     if home == WORKSPACE_MARK:
         # The keeper mounts the workspace of its box N at N in the run directory.
         home = os.path.join(os.path.realpath(settings.load().runtime_directory), str(number))
     places = Places.beneath(PurePosixPath(home))
     workspace, temporary = (str(root.real) for root in places.roots)
-    env = inside.variables(spec.env, workspace=workspace, temporary=temporary)
+    env = inside.variables(asked, workspace=workspace, temporary=temporary, path=path)
     plan = Plan.from_json({**plan.to_json(), "writable": [workspace, temporary]})
     return Inside(replace(facts, places=places, env=env), plan)
 

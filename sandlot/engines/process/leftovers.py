@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -30,13 +31,15 @@ def remove_tree(path: str) -> None:
 
 def _remove_files(directory: int) -> list[str]:
     """Remove what is no directory; the names of those that are, which are opened up on the way."""
+    os.fchmod(directory, stat.S_IRWXU)
     left: list[str] = []
     for name in os.listdir(directory):
-        try:
-            os.unlink(name, dir_fd=directory)
-        except (IsADirectoryError, PermissionError):  # unlink(2): EISDIR on Linux, EPERM elsewhere
-            os.chmod(name, 0o700, dir_fd=directory)
+        # Looked at first: chmod follows links, and must never be tried on one.
+        if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            os.chmod(name, stat.S_IRWXU, dir_fd=directory)
             left.append(name)
+        else:
+            os.unlink(name, dir_fd=directory)
     return left
 
 

@@ -29,6 +29,7 @@ from .. import inside
 from ..grants import grant
 from . import portable_files
 from .group import Group
+from .leftovers import remove_tree
 
 _WHY = "this system has no namespaces, Landlock or seccomp for it"
 _OFFERED = Feature.NETWORK_FULL
@@ -73,7 +74,7 @@ class PortableEngine:
             raise EngineUnavailable("engine process was closed: make a new one")
         if spec.network is not Network.FULL:
             raise Unsupported(f"engine process cannot shut the network off here ({_WHY}): say --net full")
-        granted = grant(spec, _OFFERED, engine=self.name, hint=_WHY)
+        granted = grant(spec, _OFFERED, engine=self.name, isolation=self.isolation, hint=_WHY)
         python = registry.get(spec.environment).host_interpreter
         box = PortableBox(spec, python, granted.output)
         self._boxes.add(box)
@@ -113,7 +114,7 @@ class PortableBox:
         group = Group(self._argv(command), self._env(command), self._places.directory(command.workdir), limit)
         self._groups.add(group)
         try:
-            async for event in group.run(command.stdin or b"", command.timeout):
+            async for event in group.run(command.input(), command.timeout):
                 yield event
         finally:
             await group.kill()
@@ -136,7 +137,7 @@ class PortableBox:
     async def close(self) -> None:
         for group in tuple(self._groups):
             await group.kill()
-        await asyncio.to_thread(shutil.rmtree, self._home, ignore_errors=True)
+        await asyncio.to_thread(_remove, self._home)
 
     def _argv(self, command: Command) -> tuple[str, ...]:
         if command.code is None:
@@ -152,3 +153,10 @@ class PortableBox:
         # Windows programs do not start without it.
         system = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
         return {**system, **env, **command.env}
+
+
+def _remove(home: Path) -> None:
+    if os.rename in os.supports_dir_fd:
+        remove_tree(str(home))
+    else:
+        shutil.rmtree(home, ignore_errors=True)

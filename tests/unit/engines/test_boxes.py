@@ -10,7 +10,7 @@ import tarfile
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -94,9 +94,13 @@ def test_code_and_programs_run_and_say_how_they_ended(bench: Bench) -> None:
 
 
 def test_a_program_sees_its_workspace_and_its_variables(bench: Bench) -> None:
-    code = "import os; print(os.getcwd() == os.environ['HOME'] == os.environ['SANDLOT_WORKSPACE'], os.environ['K'])"
+    names = ("HOME", "SANDLOT_WORKSPACE", "PWD")
+    code = f"import os; print({{os.environ[name] for name in {names}}} == {{os.getcwd()}}, os.environ['K'])"
     assert bench.run(Command(code=code, env={"K": "v"})).text == "True v\n"
-    assert "PWD" not in bench.run(Command(argv=("env",))).text.replace("OLDPWD", "")
+    listed = bench.run(Command(argv=("env",))).text.splitlines()
+    assert {line.partition("=")[0] for line in listed} == {
+        *names, "LANG", "LOGNAME", "PATH", "TMPDIR", "USER"
+    }  # fmt: skip
 
 
 def test_a_timeout_is_kept(bench: Bench) -> None:
@@ -178,7 +182,8 @@ def test_a_memory_bomb_ends_in_the_box(bench: Bench) -> None:
 def test_a_fork_bomb_stops_at_the_limit(bench: Bench) -> None:
     code = (
         "import os, time\nmade = 0\nfor _ in range(100):\n"
-        "  try:\n    if os.fork() == 0: time.sleep(60)\n  except BlockingIOError: break\n  made += 1\nprint(made)"
+        "  try:\n    if os.fork() == 0: time.sleep(60)\n  except BlockingIOError: break\n"
+        "  made += 1\nprint(made)"
     )
     spec = SandboxSpec(limits=Limits(pids=20))
     if Feature.LIMIT_PIDS not in bench.drive(bench.engine.probe()).features:
@@ -200,6 +205,9 @@ def test_background_processes_are_fed_watched_and_ended(bench: Bench) -> None:
             await box.feed(process, b"two\n", end=True)
             assert (await box.wait(process, 5))["exit_code"] == 0
             assert (await box.output(process))[0] == b"ONE\nTWO\n"
+            counter = await box.start(Command(argv=("wc", "-c"), stdin=bytes(10**6), timeout=None))
+            await box.wait(counter, 5)
+            assert (await box.output(counter))[0].strip() == b"1000000"
             sleeper = await box.start(Command(argv=("sleep", "1000"), timeout=None))
             with pytest.raises(errors.TimedOut):
                 await box.wait(sleeper, 0.05)
@@ -242,12 +250,8 @@ def test_closing_the_iterator_kills_the_program_and_the_box_lives_on(bench: Benc
 
 
 def test_what_no_box_can_have_is_refused(bench: Bench) -> None:
-    for spec, error in (
-        (SandboxSpec(environment="no-such-environment"), errors.NotFound),
-        (SandboxSpec(limits=Limits(memory=Bytes(2**26), disk=Bytes(2**27))), errors.SandlotError),
-    ):
-        with pytest.raises(error):
-            bench.drive(bench.new_box(spec))
+    with pytest.raises(errors.NotFound):
+        bench.drive(bench.new_box(SandboxSpec(environment="no-such-environment")))
 
 
 def test_full_network_is_said_by_the_box(bench: Bench) -> None:
@@ -293,4 +297,3 @@ def test_the_death_of_each_part_is_told_and_takes_the_box_along(bench: Bench) ->
         assert (end.reason, end.exit_code, end.who) == (Reason.BOX_DIED, 125, who)
         assert seconds < 2
     assert bench.run(Command(code="print('again')")).text == "again\n"
-    assert PurePosixPath("/workspace") == WORKSPACE

@@ -26,8 +26,9 @@ def _engines() -> tuple[MemoryEngine, MemoryEngine, MemoryEngine]:
 
 def test_the_fastest_engine_serves_and_nothing_is_recorded() -> None:
     zygote, bubblewrap, process = _engines()
-    box = asyncio.run(_over(bubblewrap, process, zygote).create(SandboxSpec()))
-    assert (box.engine, box.failover) == ("zygote", ())
+    spec = SandboxSpec(env={"A": "b"})
+    box = asyncio.run(_over(bubblewrap, process, zygote).create(spec))
+    assert (box.engine, box.failover, zygote.latest) == ("zygote", (), spec)
     assert (bubblewrap.asked, process.asked) == (0, 0)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.errors import InvalidSpec, Unsupported
 from sandlot.contracts.quantity import Bytes, Cores
-from sandlot.contracts.spec import DEFAULT_LIMITS, Limits, Mount, Network, SandboxSpec
+from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation, Limits, Mount, Network, SandboxSpec
 from sandlot.engines.grants import grant, limit_features, wanted
 
 EVERYTHING = ~Feature.NOTHING
@@ -15,17 +15,22 @@ MIB = 2**20
 
 
 def _grant(limits: Limits, offered: Feature = EVERYTHING) -> object:
-    return grant(SandboxSpec(limits=limits), offered, engine="test")
+    return grant(SandboxSpec(limits=limits), offered, engine="test", isolation=Isolation.NAMESPACE)
 
 
 def test_defaults_are_given_where_they_can_be_enforced() -> None:
-    given = grant(SandboxSpec(), EVERYTHING, engine="test")
+    given = grant(SandboxSpec(), EVERYTHING, engine="test", isolation=Isolation.NAMESPACE)
     assert (given.memory, given.pids, given.disk) == (1024 * MIB, 256, 512 * MIB)
     assert (given.inodes, given.output, given.open_files) == (100_000, MIB, 1024)
 
 
+def test_amounts_are_plain_numbers_for_command_lines() -> None:
+    given = grant(SandboxSpec(), EVERYTHING, engine="test", isolation=Isolation.NAMESPACE)
+    assert [str(given.memory), str(given.disk)] == ["1073741824", "536870912"]
+
+
 def test_defaults_are_left_out_where_they_cannot() -> None:
-    given = grant(SandboxSpec(), Feature.NOTHING, engine="test")
+    given = grant(SandboxSpec(), Feature.NOTHING, engine="test", isolation=Isolation.NAMESPACE)
     assert (given.memory, given.cpu, given.pids, given.disk, given.inodes) == (None,) * 5
     assert given.rlimits() == {"nofile": 1024, "core": 0, "nproc": 2048, "data": 2**30}
 
@@ -51,7 +56,12 @@ def test_full_network_and_mounts_are_features_too() -> None:
 
 
 def test_a_default_disk_stays_below_a_small_memory() -> None:
-    given = grant(SandboxSpec(limits=Limits(memory=Bytes(64 * MIB))), EVERYTHING, engine="test")
+    given = grant(
+        SandboxSpec(limits=Limits(memory=Bytes(64 * MIB))),
+        EVERYTHING,
+        engine="test",
+        isolation=Isolation.NAMESPACE,
+    )
     assert (given.disk, given.scratch) == (32 * MIB, 8 * MIB)
 
 
@@ -68,3 +78,8 @@ def test_a_memory_nothing_can_start_in_is_refused() -> None:
 def test_controllers_decide_which_limits_are_offered() -> None:
     assert limit_features(frozenset({"memory", "hugetlb"})) == Feature.LIMIT_MEMORY
     assert DEFAULT_LIMITS.pids == 256
+
+
+def test_more_isolation_than_the_engine_reaches_is_refused() -> None:
+    with pytest.raises(Unsupported, match="not the vm asked"):
+        grant(SandboxSpec(isolation=Isolation.VM), EVERYTHING, engine="test", isolation=Isolation.NAMESPACE)

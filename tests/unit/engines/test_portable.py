@@ -1,4 +1,4 @@
-"""The engine of systems without Linux, tried on Linux: the same results, and refusal of all it cannot enforce."""
+"""The engine of systems without Linux, tried on Linux: the same results, and refusal of what it cannot do."""
 
 from __future__ import annotations
 
@@ -71,6 +71,23 @@ def test_a_program_runs_with_its_input_variables_and_directory() -> None:
     result = _run(Command(code=code, stdin=b"in", env={"MINE": "m"}))
     assert result.text == "in s m /workspace\n"
     assert (result.ok, result.errors) == (True, "")
+
+
+def test_an_input_that_never_ends_is_left_where_the_program_ends() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(65536)
+
+    assert _run(Command.shell("head -c 100000 | wc -c", stdin=endless())).text.strip() == "100000"
+
+
+def test_an_input_that_fails_kills_the_program() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise OSError("the caller's pipe broke")
+
+    with pytest.raises(OSError, match="pipe broke"):
+        _run(Command(argv=("cat",), stdin=broken()))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from sandlot.contracts.errors import StartFailed
 from sandlot.contracts.spec import Isolation
 from sandlot.engines import proof
-from sandlot.keeper.launch import Consumption, Exit
 from sandlot.engines.kept import death_of
+from sandlot.keeper.launch import Consumption, Exit
 from sandlot.link.life import Who
 from tests.unit.engines.memory import MemoryBox
 
@@ -84,22 +84,24 @@ def test_without_a_network_namespace_a_socket_must_be_refused(
     assert proof.disproved(seen, ("network",), Isolation.PROCESS, USED) == missing
 
 
-def test_a_box_that_does_not_start_is_an_answer_and_no_error() -> None:
+def _trial(error: Exception | None) -> proof.Trial:
     @asynccontextmanager
     async def trial() -> AsyncIterator[tuple[MemoryBox, Consumption]]:
-        raise StartFailed("no user namespaces")
-        yield
+        if error is not None:
+            raise error
+        yield MemoryBox("x", Isolation.NAMESPACE), Consumption()
 
+    return trial
+
+
+def test_a_box_that_does_not_start_is_an_answer_and_no_error() -> None:
+    trial = _trial(StartFailed("no user namespaces"))
     found = asyncio.run(proof.probe("x", Isolation.NAMESPACE, trial))
     assert (found.works, found.cause) == (False, "no user namespaces")
 
 
 def test_a_payload_that_reports_nothing_is_a_failure() -> None:
-    @asynccontextmanager
-    async def trial() -> AsyncIterator[tuple[MemoryBox, Consumption]]:
-        yield MemoryBox("x", Isolation.NAMESPACE), Consumption()
-
-    found = asyncio.run(proof.probe("x", Isolation.NAMESPACE, trial))
+    found = asyncio.run(proof.probe("x", Isolation.NAMESPACE, _trial(None)))
     assert not found.works
     assert found.cause is not None
     assert "payload ended with exited" in found.cause

@@ -53,6 +53,10 @@ class FakeAgent:
     def raw(self, data: bytes) -> None:
         self._channel.write(data)
 
+    async def drained(self) -> None:
+        """Wait until the host has taken most of what was sent."""
+        await self._channel.drained()
+
     def started(self, stream: int) -> None:
         self.send(Kind.EVENT, stream, {"event": "started", "process": "p1", "pid": 7})
 

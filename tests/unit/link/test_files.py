@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandlot.contracts import errors
-from sandlot.link.files import MOST_CHANGES
+from sandlot.link.files import MOST_CHANGES, MOST_NAMES
 from sandlot.wire.archive import ArchiveReader, ArchiveWriter, Member, MemberKind
 from sandlot.wire.frames import Kind, parse_json
 from tests.unit.link.fake_agent import Stage, stage
@@ -228,6 +228,31 @@ def test_a_long_listing_arrives_whole() -> None:
             return await asking
 
     assert asyncio.run(scene()) == 5_000
+
+
+def test_a_listing_of_huge_names_is_refused_before_it_fills_the_memory() -> None:
+    huge = {**ENTRY, "name": "n" * 4000, "path": "/workspace/" + "p" * 4000, "target": "t" * 4000}
+
+    async def scene() -> int:
+        async with stage() as on:
+
+            async def listing() -> int:
+                return len([entry async for entry in on.box.list(WORKSPACE)])
+
+            asking = asyncio.ensure_future(listing())
+            await _asked(on)
+            cancelled, sent = asyncio.ensure_future(on.agent.frame(Kind.CANCEL)), 0
+            while not cancelled.done():
+                on.agent.send(Kind.EVENT, 1, {"entry": huge})
+                sent += 1
+                await on.agent.drained()
+                await asyncio.sleep(0)
+            on.agent.refuse(1, "failed", "cancelled")
+            with pytest.raises(errors.OutputTooLarge):
+                await asking
+            return sent * 12_000
+
+    assert MOST_NAMES < 2 * asyncio.run(scene()) < 4 * MOST_NAMES
 
 
 def test_changes_nobody_takes_end_the_watch_and_not_the_box() -> None:

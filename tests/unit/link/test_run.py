@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import PurePosixPath
 from typing import Any
 
-from sandlot.contracts.command import Command, TerminalSize
+import pytest
+
+from sandlot.contracts.command import Command
 from sandlot.contracts.events import Event, Exited, Failed, Reason, Started, Stderr, Stdout
 from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.link.calls import Patience
@@ -42,7 +45,7 @@ def test_a_command_is_told_as_documented_and_its_events_come_in_order() -> None:
     assert said == {
         "verb": "run",
         "argv": ["sh", "-c", "x"],
-        "env": {"HOME": "/workspace", "K": "v"},
+        "env": {"HOME": "/workspace", "PWD": "/workspace", "K": "v"},
         "workdir": "/workspace",
         "timeout": 30.0,
         "stdin": True,
@@ -74,6 +77,46 @@ def test_code_and_input_are_sent_as_credit_allows() -> None:
 
     source, given = asyncio.run(scene())
     assert (source.decode(), given) == (text, stdin)
+
+
+def test_an_input_that_comes_slowly_is_passed_on_as_it_comes() -> None:
+    async def scene() -> list[bytes]:
+        async with stage() as on:
+            given: asyncio.Queue[bytes] = asyncio.Queue()
+
+            async def slowly() -> AsyncIterator[bytes]:
+                while data := await given.get():
+                    yield data
+
+            running = asyncio.ensure_future(_all(on, Command(argv=("cat",), stdin=slowly())))
+            await on.agent.frame(Kind.OPEN)
+            on.agent.started(1)
+            received = []
+            for word in (b"one", b"two"):
+                given.put_nowait(word)
+                received.append((await on.agent.frame(Kind.INPUT)).payload)
+            on.agent.done(1)  # and the input, which never ends, is left where it is
+            await running
+            return received
+
+    assert asyncio.run(scene()) == [b"one", b"two"]
+
+
+def test_an_input_that_fails_kills_the_program_and_its_error_is_raised() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise OSError("the caller's pipe broke")
+
+    async def scene() -> None:
+        async with stage() as on:
+            running = asyncio.ensure_future(_all(on, Command(argv=("cat",), stdin=broken())))
+            await on.agent.frame(Kind.CANCEL)
+            on.agent.done(1, reason="killed", exit_code=None, signal=9)
+            with pytest.raises(OSError, match="pipe broke"):
+                await running
+            assert on.life.kills == 0
+
+    asyncio.run(scene())
 
 
 def test_a_program_that_ends_before_its_input_was_read_is_no_error() -> None:
@@ -166,6 +209,18 @@ def test_a_box_killed_for_memory_is_out_of_memory() -> None:
     assert (end.memory_peak, end.cpu_seconds) == (77, 0.25)
 
 
+def test_closing_the_box_ends_its_commands_and_says_who_did() -> None:
+    async def scene() -> Exited:
+        async with stage() as on:
+            running = asyncio.ensure_future(_all(on))
+            await on.agent.frame(Kind.OPEN)
+            await on.box.close()
+            return _end(await running)
+
+    end = asyncio.run(scene())
+    assert (end.reason, end.who) == (Reason.BOX_DIED, "host")
+
+
 def test_closing_the_iterator_cancels_and_waits_for_the_end() -> None:
     async def scene() -> int:
         async with stage() as on:
@@ -232,41 +287,3 @@ def test_paths_are_translated_both_ways_where_the_workspace_is_elsewhere() -> No
     workdir, events = asyncio.run(scene())
     assert workdir == "/run/box/7/workspace/sub"
     assert events == [Failed("not_found", "/workspace/sub: missing")]
-
-
-def test_a_terminal_can_be_typed_to_resized_and_hung_up() -> None:
-    async def scene() -> tuple[list[Event], list[int]]:
-        async with stage() as on:
-            opening = asyncio.ensure_future(on.box.open(Command(argv=("sh",), tty=TerminalSize(10, 20))))
-            assert parse_json((await on.agent.frame(Kind.OPEN)).payload)["tty"] == {"rows": 10, "columns": 20}
-            terminal = await opening
-            await terminal.type(b"ls\r")
-            await terminal.resize(TerminalSize(30, 90))
-            kinds = [(await on.agent.frame()).kind, (await on.agent.frame()).kind]
-            on.agent.started(1)
-            on.agent.send(Kind.OUTPUT, 1, b"file\r\n")
-            on.agent.done(1)
-            events = [event async for event in terminal.events()]
-            await terminal.type(b"nobody is there any more")
-            await terminal.close()
-            await terminal.close()
-            return events, kinds
-
-    events, kinds = asyncio.run(scene())
-    assert kinds == [Kind.INPUT, Kind.RESIZE]
-    assert events[:2] == [Started("p1"), Stdout(b"file\r\n")]
-
-
-def test_hanging_up_a_terminal_cancels_its_program() -> None:
-    async def scene() -> int:
-        async with stage() as on:
-            opening = asyncio.ensure_future(on.box.open(Command(argv=("sh",))))
-            await on.agent.frame(Kind.OPEN)
-            terminal = await opening
-            closing = asyncio.ensure_future(terminal.close())
-            await on.agent.frame(Kind.CANCEL)
-            on.agent.done(1, reason="killed", exit_code=None, signal=9)
-            await closing
-            return on.life.kills
-
-    assert asyncio.run(scene()) == 0

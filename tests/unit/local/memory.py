@@ -38,7 +38,7 @@ class MemoryBox:
             finally:
                 self.killed += 1
         if word == "cat":
-            yield Stdout(command.stdin or b"")
+            yield Stdout(b"".join([data async for data in command.input()]))
         elif word == "echo":
             yield Stdout(" ".join(rest).encode())
         else:
