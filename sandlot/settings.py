@@ -4,8 +4,8 @@ Precedence: flag > `SANDLOT_*` variable > project file > user file > default. Th
 that reads environment variables and configuration files. Unknown names and bad values are errors.
 
 The project file is `sandlot.toml` in the working directory. It may come with code nobody has read, so
-it may choose an environment and limits but nothing that takes a wall down (engine, isolation,
-network) or moves a directory.
+it may choose an environment and lower limits, but neither raise one above its default nor choose what
+takes a wall down (engine, isolation, network) or moves a directory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 from .contracts.errors import InvalidSpec
 from .contracts.paths import identifier
 from .contracts.quantity import Bytes, Cores, Seconds
-from .contracts.spec import DEFAULT_TIMEOUT, Isolation, Limits, Network
+from .contracts.spec import DEFAULT_LIMITS, DEFAULT_TIMEOUT, Isolation, Limits, Network
 
 _PREFIX = "SANDLOT_"
 PROJECT_FILE = "sandlot.toml"
@@ -230,9 +230,16 @@ def _read(name: str, raw: Any, source: _Source) -> Any:
             f"read: use --{name.replace('_', '-')}, {_PREFIX}{name.upper()} or the user's file"
         )
     try:
-        return reader.parse(raw)
+        value = reader.parse(raw)
     except InvalidSpec as cause:
         raise InvalidSpec(f"{source.origin(name)}: {cause.message}") from cause
+    most = DEFAULT_TIMEOUT if name == "timeout" else getattr(DEFAULT_LIMITS, name, None)
+    if source.project and most is not None and value > most:
+        raise InvalidSpec(
+            f"{source.origin(name)}: a project file may lower {name!r}, not raise it above {most}: "
+            f"use {_PREFIX}{name.upper()} or the user's file"
+        )
+    return value
 
 
 def _text(raw: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,16 +82,33 @@ async def _result(box: Box, command: Command, *, stream: bool) -> Result:
     async with ended(box.run(command)) as events:
         async for event in events:
             if stream and isinstance(event, (Stdout, Stderr)):
-                await asyncio.to_thread(_write, 1 if isinstance(event, Stdout) else 2, event.data)
+                await _write(1 if isinstance(event, Stdout) else 2, event.data)
             else:
                 kept.append(event)
     return told(box, kept)
 
 
-def _write(descriptor: int, data: bytes) -> None:
-    """All of *data*. Raises BrokenPipeError when the reader is gone."""
+async def _write(descriptor: int, data: bytes) -> None:
+    """All of *data*, as it is taken: a reader that stands still must not keep us from ending.
+
+    Raises BrokenPipeError when the reader is gone.
+    """
     while data:
-        data = data[os.write(descriptor, data) :]
+        await _writable(descriptor)
+        data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]  # what a writable pipe takes at once
+
+
+async def _writable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_writer(descriptor, ready.set)
+    except (PermissionError, NotImplementedError):
+        return  # epoll takes no regular files, which always take more; Windows' loop takes nothing at all
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(descriptor)
 
 
 async def _fetch(box: Box, target: Path) -> None:

@@ -102,9 +102,13 @@ class KeptEngine(ABC):
 
     async def close(self) -> None:
         self._is_closed = True
-        await asyncio.gather(*(box.close() for box in tuple(self._boxes)))
-        if self._keeper is not None:
-            await self._keeper.close()
+        try:
+            await asyncio.gather(*(box.close() for box in tuple(self._boxes)))
+        finally:
+            # A box that will not go must not keep the keeper; one that is being started has to go as well.
+            async with self._starting:
+                if self._keeper is not None:
+                    await self._keeper.close()
 
     @asynccontextmanager
     async def _trial(self) -> AsyncIterator[tuple[AgentBox, Consumption]]:

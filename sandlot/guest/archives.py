@@ -13,7 +13,7 @@ from ..wire.archive import ArchiveError, ArchiveReader, ArchiveRules, ArchiveWri
 from . import refusal
 from .beneath import DIRECTORY
 from .commit import Staging
-from .files import PIECE, temporary
+from .files import CHANGED, PIECE, temporary
 from .refusal import Refusal, from_os
 from .removal import discard
 from .tasks import INPUT, TURN
@@ -159,6 +159,10 @@ class _Walk:
             pass
         except PermissionError:
             yield from self._skip(path, "permission denied")
+        except OSError as error:
+            if error.errno not in CHANGED:
+                raise
+            yield from self._skip(path, "changed meanwhile")
         except ArchiveError as error:
             yield from self._skip(path, str(error))
 

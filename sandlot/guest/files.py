@@ -30,6 +30,9 @@ _KINDS = {
 }
 _LARGEST = 2**62
 
+CHANGED = frozenset((errno.ENOENT, errno.EINVAL, errno.ELOOP, errno.ENOTDIR, errno.ENXIO))
+"""What the kernel says of a name that meant another kind of file a moment ago: readlink(2), open(2)."""
+
 
 def entry(name: str, path: str, found: os.stat_result, directory: int) -> Dict[str, Any]:
     """What `stat` and `list` tell of one file: {name, path, kind, size, mode, mtime, target?}."""
@@ -65,8 +68,10 @@ def listed(roots: Roots, request: Dict[str, Any]) -> Work:
                     try:
                         status = found.stat(follow_symlinks=False)
                         told = entry(found.name, f"{place.path.rstrip('/')}/{found.name}", status, directory)
-                    except FileNotFoundError:
-                        continue
+                    except OSError as error:
+                        if error.errno in CHANGED:
+                            continue
+                        raise
                     count += 1
                     yield {"entry": told}
         finally:

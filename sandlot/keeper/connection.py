@@ -54,8 +54,9 @@ class Connection:
     ) -> asyncio.Future[Answer]:
         """Send a request; the future holds what *read* makes of the answer, as soon as it arrives.
 
-        The caller's *descriptors* stay its own. Raises InvalidSpec for a request that does not fit a packet;
-        the future raises what the keeper refused, or BoxDied when it died first.
+        The caller's *descriptors* stay its own. Raises InvalidSpec for a request that does not fit a packet,
+        OSError when no descriptors are left; the future raises what the keeper refused, or BoxDied when
+        it died first.
         """
         future: asyncio.Future[Answer] = self._loop.create_future()
         if self._channel.fileno() < 0:
@@ -66,8 +67,8 @@ class Connection:
             packet = encode({"id": self._asked, "verb": verb, **fields})
         except Refusal as refusal:
             raise error_of(refusal) from None
+        self._queue.append((packet, _copies(descriptors)))
         self._pending[self._asked] = lambda reply: _resolve(future, reply, read)
-        self._queue.append((packet, [os.dup(descriptor) for descriptor in descriptors]))
         self._send()
         return future
 
@@ -129,6 +130,17 @@ class Connection:
         else:
             self._heard(report, descriptors)
         return self._channel.fileno() >= 0
+
+
+def _copies(descriptors: Sequence[int]) -> list[int]:
+    copies: list[int] = []
+    try:
+        for descriptor in descriptors:
+            copies.append(os.dup(descriptor))  # noqa: PERF401 - those made so far are closed on failure
+    except OSError:
+        packets.close(copies)
+        raise
+    return copies
 
 
 def error_of(refusal: Refusal) -> SandlotError:

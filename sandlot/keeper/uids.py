@@ -1,7 +1,8 @@
 """Host uids nobody else has: blocks of 1024 from 1,900,000,000 up, one block per keeper, held by flock(2).
 
-Keepers know of each other by the run directory: all of a host that run as root must share it. The lock
-and not the file is the claim: a crashed keeper's block is free at once, and whoever takes it makes sure
+Keepers know of each other by the run directory: all of a host that run as root should share it. Where they do
+not (systemd gives each service one of its own), the search begins elsewhere for each directory. The lock and
+not the file is the claim: a crashed keeper's block is free at once, and whoever takes it makes sure
 first that no process is left under its uids.
 """
 
@@ -61,7 +62,9 @@ class UidBlock:
 
 def claim(directory: int, host_proc: int) -> UidBlock:
     """The first block that nobody holds and no process lives under; Refusal when there is none."""
-    for number in range(BLOCKS):
+    start = os.fstat(directory).st_ino
+    for step in range(BLOCKS):
+        number = (start + step) % BLOCKS
         lock, is_new = _open(directory, number)
         if _is_locked(directory, number, lock) and (is_new or not _is_inhabited(number, host_proc)):
             return UidBlock(directory, number, lock)

@@ -14,7 +14,7 @@ from sandlot.wire.frames import FrameError, Kind
 from . import replies
 from .channel import Channel
 from .connection import Arrival, Connection, ConnectionEnded, Stream
-from .life import Death, Life
+from .life import Death, Life, Usage
 from .places import Places
 
 
@@ -40,6 +40,10 @@ class Calls:
         self.patience = patience or Patience()
         self.connection = Connection(channel, self._connection_ended)
         self.life, self.places = life, places
+        self.commands = 0
+        """How many commands were begun."""
+        self._under_way = 0
+        self._has_background = False
         self._oom_kills = 0
         self._ending: asyncio.Task[object] | None = None
         self._cause: str | None = None
@@ -52,8 +56,13 @@ class Calls:
         box is gone or goes.
         """
         stream: Stream | None = None
+        is_command = verb == "run"
         try:
             stream = self._open({"verb": verb, **fields})
+            if is_command:
+                self.commands += 1
+                self._under_way += 1
+                self._has_background = self._has_background or bool(fields.get("background"))
             yield stream
         except ConnectionEnded:
             raise await self.died() from None
@@ -61,8 +70,15 @@ class Calls:
             self.distrust(str(error))
             raise await self.died() from None
         finally:
-            if stream is not None and not stream.is_done:
-                await self.abandon(stream)
+            if stream is not None:
+                self._under_way -= is_command
+                if not stream.is_done:
+                    await self.abandon(stream)
+
+    @property
+    def is_one_alone(self) -> bool:
+        """Whether a single command is under way, so that what the box uses is its."""
+        return self._under_way == 1 and not self._has_background
 
     async def ask(self, verb: str, **fields: Any) -> Mapping[str, Any]:
         """The answer to a request that sends and receives nothing else. Raises what the agent tells."""
@@ -113,14 +129,18 @@ class Calls:
             death = Death("agent", "")
         return Death("agent", self._cause, death.usage) if self._cause else death
 
-    async def has_run_out_of_memory(self) -> bool:
-        """Whether the box's control group killed for memory since this was last asked."""
+    async def usage(self) -> Usage:
+        """What the box has used; zeros when nobody tells in time."""
         try:
             async with asyncio.timeout(self.patience.death):
-                kills = (await self.life.usage()).oom_kills
+                return await self.life.usage()
         except TimeoutError:
-            return False
-        is_new, self._oom_kills = kills > self._oom_kills, max(kills, self._oom_kills)
+            return Usage()
+
+    def has_run_out_of_memory(self, usage: Usage) -> bool:
+        """Whether the box's control group killed for memory since this was last asked."""
+        is_new = usage.oom_kills > self._oom_kills
+        self._oom_kills = max(usage.oom_kills, self._oom_kills)
         return is_new
 
     async def died(self) -> BoxDied:

@@ -15,7 +15,7 @@ from sandlot.wire.frames import FrameError
 
 PROTOCOL = 1
 _LONGEST_TEXT = 4096
-_LARGEST_AMOUNT = 2.0**63
+_LARGEST_AMOUNT = 2.0**63  # inclusive: what the latest time a file can have is as a float
 _SIGNALS = range(1, 65)
 _KINDS = ("file", "directory", "symlink", "fifo", "socket", "device", "other")
 _CHANGES = ("created", "modified", "deleted", "moved")
@@ -201,7 +201,7 @@ def _count(value: Mapping[str, Any], name: str) -> int:
 def _amount(value: Mapping[str, Any], name: str) -> float:
     found = value.get(name)
     # The comparison is false for NaN, and for an int too large for a float.
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not abs(found) < _LARGEST_AMOUNT:
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not abs(found) <= _LARGEST_AMOUNT:
         raise FrameError(f"the agent's {name} is no number in range")
     return float(found)
 

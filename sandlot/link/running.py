@@ -29,13 +29,16 @@ from sandlot.wire.frames import FrameError, Kind
 from . import replies
 from .calls import Calls
 from .connection import Arrival, ConnectionEnded, Stream, StreamEnded
-from .life import Death
+from .life import Death, Usage
 
 OVERDUE = 0.25
 """Seconds after a command's timeout at which its box is killed."""
 
 START_GRACE = 5.0
 """Seconds the agent has to start a command before that."""
+
+OWN_CPU = 0.025
+"""Seconds of processor time that agent and supervisor may have used for a command themselves."""
 
 UNBOUNDED = 2**53 - 1
 """The output limit of what somebody reads along: terminals, and background processes with their ring."""
@@ -125,6 +128,8 @@ class Run:
     timeout: float | None
     limit: int
     is_overdue: bool = False
+    _before: asyncio.Future[Usage] | None = None
+    _number: int = 0
     _alarm: asyncio.TimerHandle | None = None
     _started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -133,6 +138,7 @@ class Run:
         out, err = Capped(self.limit), Capped(self.limit)
         early: list[Event] | None = []  # a terminal echoes what was typed ahead before its program starts
         self._arm(START_GRACE)
+        self._open_account()
         try:
             while (arrival := await self.stream.receive()).kind != Kind.DONE:
                 event = self._event(arrival, out, err)
@@ -155,9 +161,35 @@ class Run:
             if isinstance(error, FrameError):
                 self.calls.distrust(str(error))
             death = await self.calls.death()
-            yield self._died(death, await self.calls.has_run_out_of_memory(), out, err)
+            is_out_of_memory = self.calls.has_run_out_of_memory(await self.calls.usage())
+            yield self._died(death, is_out_of_memory, out, err)
         finally:
             self.disarm()
+            self._close_account()
+
+    def _close_account(self) -> None:
+        if self._before is not None:
+            self._before.cancel()
+
+    def _open_account(self) -> None:
+        self._number = self.calls.commands
+        if self.calls.is_one_alone:
+            self._before = asyncio.ensure_future(self.calls.usage())
+
+    def _accounted(self, end: Exited, after: Usage) -> Exited:
+        """*end* with what the control group counted, which no program can talk down.
+
+        wait4(2) leaves out children whose parent ignores SIGCHLD. The group counts the whole box, so it is
+        asked only when nothing else ran in it meanwhile, and its memory peak only for the first command.
+        """
+        was_alone = self._before is not None and self._before.done() and not self._before.cancelled()
+        if self._before is None or not was_alone:
+            return end
+        if not self.calls.is_one_alone or self.calls.commands != self._number:
+            return end
+        cpu = after.cpu_seconds - self._before.result().cpu_seconds
+        peak = max(end.memory_peak, after.memory_peak if self._number == 1 else 0)
+        return replace(end, cpu_seconds=max(end.cpu_seconds, cpu - OWN_CPU), memory_peak=peak)
 
     def _event(self, arrival: Arrival, out: Capped, err: Capped) -> Event | None:
         if arrival.kind == Kind.EVENT and arrival.value.get("event") == "started":
@@ -190,8 +222,11 @@ class Run:
             end = replies.exited(self.calls.concluded(arrival))
         except SandlotError as error:
             return Failed(error.code, error.message)
+        usage = await self.calls.usage()
+        end = self._accounted(end, usage)
+        is_out_of_memory = self.calls.has_run_out_of_memory(usage)
         went_wrong = bool(end.exit_code) and end.reason in (Reason.EXITED, Reason.SIGNALLED)
-        if went_wrong and await self.calls.has_run_out_of_memory():
+        if went_wrong and is_out_of_memory:
             code = exit_code_of(Reason.OUT_OF_MEMORY, None, None)
             end = replace(end, reason=Reason.OUT_OF_MEMORY, exit_code=code)
         return replace(

@@ -32,7 +32,8 @@ class Plan:
     network: `none` (no network namespace: seccomp refuses sockets), `own` (an empty network
     namespace of the box) or `full` (the host's network).
     walls: names out of INNER; what is not named is not put up.
-    ipc: the box has an IPC namespace, /dev/shm and /dev/pts of its own, so their use is allowed.
+    ipc: the box has an IPC namespace, /dev/shm and /dev/pts of its own, so their use is allowed; without,
+    the host's network brings no Unix sockets, which would be the host's.
     """
 
     rlimits: Mapping[str, int]

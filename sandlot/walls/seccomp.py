@@ -71,7 +71,13 @@ CHECKED: Dict[str, Sequence[Sequence[Check]]] = {
     "clone": ((Check(0, (0,), mask=CLONE_NEW),),),
     "prlimit64": ((Check(0, (0,)),),),  # pid 0 is the caller
     "personality": ((Check(0, (0, PERSONALITY_QUERY)),),),
-    "sched_setscheduler": ((Check(1, SCHED_UNPRIVILEGED, mask=bpf.WORD & ~SCHED_RESET_ON_FORK),),),
+    # The caller's own only: the agent has the payload's uid and must not be left without processor time.
+    "sched_setscheduler": (
+        (Check(0, (0,)), Check(1, SCHED_UNPRIVILEGED, mask=bpf.WORD & ~SCHED_RESET_ON_FORK)),
+    ),
+    "sched_setparam": ((Check(0, (0,)),),),
+    "setpriority": ((Check(0, (0,)), Check(1, (0,))),),  # PRIO_PROCESS
+    "ioprio_set": ((Check(0, (1,)), Check(1, (0,))),),  # IOPRIO_WHO_PROCESS
     "ioctl": ((Check(1, TERMINAL_TRICKS, among=False),),),
     "mknod": ((Check(1, (0, stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK), mask=0o170000),),),
     "mknodat": ((Check(2, (0, stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK), mask=0o170000),),),
@@ -139,17 +145,26 @@ def _rules(network: str, *, ipc: bool) -> Dict[str, bpf.Code]:
     rules = {name: bpf.refuse(errno.EPERM) for name in refused}
     rules.update((name, bpf.refuse(errno.ENOSYS)) for name in UNKNOWN)
     rules.update((name, bpf.permit(checks, errno.EPERM)) for name, checks in CHECKED.items())
-    rules.update(_socket_rules(network))
+    rules.update(_socket_rules(network, ipc=ipc))
     return rules
 
 
-def _socket_rules(network: str) -> Dict[str, bpf.Code]:
-    """Without its own network namespace a box gets connected pairs only: AF_UNIX would reach the host too."""
+def _socket_rules(network: str, *, ipc: bool) -> Dict[str, bpf.Code]:
+    """Without its own network namespace a box gets connected pairs only: AF_UNIX would reach the host too.
+
+    So it would with the host's network and no IPC or mount namespace: Landlock lets named sockets through,
+    and behind one of them (a session bus, a container engine) somebody runs programs for whoever asks.
+    """
     if network == "none":
         return {
             "socket": bpf.refuse(errno.EAFNOSUPPORT),
             "socketpair": bpf.permit((CONNECTED,), errno.EAFNOSUPPORT),
             "connect": bpf.refuse(errno.EPERM),
+        }
+    if network == "full" and not ipc:
+        return {
+            "socket": bpf.permit((INTERNET,), errno.EAFNOSUPPORT),
+            "socketpair": bpf.permit((CONNECTED,), errno.EAFNOSUPPORT),
         }
     return {
         "socket": bpf.permit((LOCAL, INTERNET), errno.EAFNOSUPPORT),

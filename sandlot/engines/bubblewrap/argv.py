@@ -50,7 +50,7 @@ MASKED = (
 )  # fmt: skip
 """Entries of /proc no program needs, which tell about the host or act on it."""
 
-_SHOWN_OF_ETC = ("alternatives", "ld.so.cache", "localtime")
+_SHOWN_OF_ETC = ("alternatives", "fonts", "ld.so.cache", "localtime")
 _SHOWN_WITH_NETWORK = (
     "resolv.conf",
     "hosts",

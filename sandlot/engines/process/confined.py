@@ -36,7 +36,7 @@ _READABLE_OF_ETC = (
 )  # fmt: skip
 _READABLE_WITH_NETWORK = ("resolv.conf", "services", "ssl", "ca-certificates", "pki")
 _STAND_IN = "/tmp/sandlot-box-"
-_MAKE_PLACES = "import os\nfor place in ('', '/workspace', '/tmp'): os.makedirs({!r} + place, 0o700, True)\n"
+_MAKE_PLACES = "import os\nfor place in {!r}: os.mkdir({!r} + place, 0o700)\n"
 _HINT = "engine process shares this host's files and processes: engine bubblewrap enforces more"
 
 
@@ -110,7 +110,9 @@ def _as_on_host(environment: Environment) -> Environment:
 
 def _command(environment: Environment, archive: str, home: str) -> tuple[str, ...]:
     *options, program = agent.command(environment, archive)
-    return (*options, _MAKE_PLACES.format(home) + program)
+    # The keeper's mount is there; a stand-in must not be, for whoever read its name here may have made it.
+    places = ("/workspace", "/tmp") if home == WORKSPACE_MARK else ("", "/workspace", "/tmp")
+    return (*options, _MAKE_PLACES.format(places, home) + program)
 
 
 def _launch(command: tuple[str, ...], granted: Grant, powers: Powers) -> Launch:

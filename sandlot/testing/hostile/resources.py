@@ -90,7 +90,7 @@ CASES = (
     ),
     Case(
         "R10",
-        "stdout and stderr a million lines in turn",
+        "stdout and stderr, 100,000 lines each in turn",
         plays.interleave,
         no_wall("each stream keeps its order and loses nothing"),
         seconds=40.0,

@@ -44,12 +44,21 @@ def test_a_flag_that_was_not_given_is_none() -> None:
 
 @needs_toml
 def test_precedence_goes_down_to_the_user_file(tmp_path: Path) -> None:
-    project = write(tmp_path / settings.PROJECT_FILE, 'memory = "3Gi"\npids = 30\n')
+    project = write(tmp_path / settings.PROJECT_FILE, 'memory = "300Mi"\npids = 30\n')
     user = write(tmp_path / "config.toml", 'memory = "4Gi"\npids = 40\ncpu = 0.5\n')
     chosen = settings.load({}, {"SANDLOT_MEMORY": "2Gi"}, [project, user])
     assert (chosen.memory, chosen.pids, chosen.cpu) == (2 * 2**30, 30, 0.5)
     origins = [chosen.origins[name] for name in ("memory", "pids", "cpu")]
     assert origins == ["variable SANDLOT_MEMORY", f"file {project}", f"file {user}"]
+
+
+@needs_toml
+def test_a_project_file_lowers_limits_and_never_raises_them(tmp_path: Path) -> None:
+    project = write(tmp_path / settings.PROJECT_FILE, 'output = "600Mi"\n')
+    with pytest.raises(InvalidSpec, match="not raise it above 1 MiB"):
+        settings.load({}, {}, [project])
+    user = write(tmp_path / "config.toml", 'output = "600Mi"\n')
+    assert settings.load({}, {}, [user]).output == 600 * 2**20
 
 
 @pytest.mark.parametrize(

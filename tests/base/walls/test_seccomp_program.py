@@ -109,7 +109,14 @@ ARGUMENTS: Dict[str, List[Tuple[Tuple[int, ...], int]]] = {
     "sched_setscheduler": [
         *(((0, policy), 0) for policy in (0, 3, 5, 0x40000003)),
         *(((0, policy), errno.EPERM) for policy in (1, 2, 6, 7, 0x40000001)),
+        ((1, 5), errno.EPERM),  # the agent
     ],
+    "sched_setparam": [((0,), 0), ((1,), errno.EPERM)],
+    "setpriority": [
+        ((0, 0, 19), 0),
+        *(((which, who, 19), errno.EPERM) for which, who in ((0, 1), (1, 0), (2, 0), (2, 1000))),
+    ],
+    "ioprio_set": [((1, 0, 3 << 13), 0), *(((which, 1, 3 << 13), errno.EPERM) for which in (1, 2, 3))],
     "ioctl": [
         *(((0, command), errno.EPERM) for command in (0x5412, 0x541C, 0x5423)),
         *(((0, command), 0) for command in (0x5401, 0x5413, 0x541B, 0x5411)),
@@ -160,12 +167,23 @@ def test_local_and_internet_sockets_only(machine: str, network: str) -> None:
         (UNIX, RAW, 0),
     ]
     for arguments in allowed:
-        assert verdict(machine, "socket", *arguments, network=network) == 0, arguments
+        assert verdict(machine, "socket", *arguments, network=network, ipc=True) == 0, arguments
     for arguments in refused:
-        assert verdict(machine, "socket", *arguments, network=network) == errno.EAFNOSUPPORT, arguments
-    assert verdict(machine, "connect", network=network) == 0
-    assert verdict(machine, "socketpair", UNIX, DGRAM, network=network) == 0
-    assert verdict(machine, "socketpair", NETLINK, DGRAM, network=network) == errno.EAFNOSUPPORT
+        assert verdict(machine, "socket", *arguments, network=network, ipc=True) == errno.EAFNOSUPPORT, (
+            arguments
+        )
+    assert verdict(machine, "connect", network=network, ipc=True) == 0
+    assert verdict(machine, "socketpair", UNIX, DGRAM, network=network, ipc=True) == 0
+    assert verdict(machine, "socketpair", NETLINK, DGRAM, network=network, ipc=True) == errno.EAFNOSUPPORT
+
+
+@BOTH
+def test_the_hosts_network_without_a_tree_of_its_own_brings_no_local_sockets(machine: str) -> None:
+    for kind in (STREAM, DGRAM, SEQPACKET):
+        assert verdict(machine, "socket", UNIX, kind, network="full", ipc=False) == errno.EAFNOSUPPORT
+    assert verdict(machine, "socket", INET, STREAM, network="full", ipc=False) == 0
+    assert verdict(machine, "socketpair", UNIX, STREAM, network="full", ipc=False) == 0
+    assert verdict(machine, "socketpair", UNIX, DGRAM, network="full", ipc=False) == errno.EAFNOSUPPORT
 
 
 @BOTH

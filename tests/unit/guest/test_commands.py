@@ -64,7 +64,9 @@ def test_a_payload_has_the_signals_of_a_fresh_process(host: Host) -> None:
     said = dict(
         line.split(":\t", 1) for line in host.run("cat", "/proc/self/status").stdout.decode().splitlines()
     )
-    assert [said[name] for name in ("SigIgn", "SigBlk", "SigCgt")] == ["0" * 16] * 3
+    assert [said[name] for name in ("SigBlk", "SigCgt")] == ["0" * 16] * 2
+    # 32 and 33 are glibc's own: its posix_spawn (make uses it) leaves them ignored; nobody can undo that.
+    assert int(said["SigIgn"], 16) & ~(0b11 << 31) == 0
 
 
 @pytest.mark.parametrize("number", [1, 2, 10, 15, 40])

@@ -221,11 +221,14 @@ def test_limits_and_placement_of_others_are_out_of_reach(forked: Forked) -> None
         return [
             outcome("prlimit64", os.getppid(), resource.RLIMIT_NOFILE, None, None),
             outcome("sched_setscheduler", 0, os.SCHED_FIFO, b"\1\0\0\0"),
+            outcome("sched_setscheduler", os.getppid(), os.SCHED_IDLE, b"\0\0\0\0"),
+            outcome("setpriority", os.PRIO_PROCESS, os.getppid(), 0),
+            outcome("setpriority", os.PRIO_USER, 0, 0),
             outcome("personality", 0x0040000),
             outcome("personality", 0xFFFFFFFF),
         ]
 
-    assert forked(inside) == ["EPERM", "EPERM", "EPERM", "returned 0"]
+    assert forked(inside) == [*["EPERM"] * 6, "returned 0"]
 
 
 @pytest.mark.skipif(syscalls.machine() != "x86_64", reason="the i386 and x32 ABIs are x86-64's")

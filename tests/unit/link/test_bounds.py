@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 import pytest
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.errors import SandlotError
+from sandlot.contracts.errors import OutputTooLarge, SandlotError
 from sandlot.contracts.events import Event, Exited, Reason
 from sandlot.contracts.quantity import Seconds
+from sandlot.link import replies
 from sandlot.link.calls import Patience
 from sandlot.wire.frames import Kind
 from tests.unit.link.fake_agent import Stage, stage
@@ -115,30 +116,42 @@ def test_a_standard_input_that_fails_does_not_leave_the_program_waiting_for_more
 
 
 def test_a_directory_of_huge_entries_is_refused_before_it_fills_the_memory() -> None:
-    async def scene() -> int:
-        count = 0
-        async with stage() as on:
-            async def listing() -> None:
-                async for _ in on.box.list(PurePosixPath("/workspace")):
-                    pass
+    entry = {
+        "name": "n" * 4000,
+        "path": "/workspace/" + "p" * 4000,
+        "kind": "symlink",
+        "size": 0,
+        "mode": 0,
+        "mtime": 0,
+        "target": "t" * 4000,
+    }
 
-            asking = asyncio.ensure_future(listing())
+    async def listing(on: Stage) -> None:
+        async for _ in on.box.list(PurePosixPath("/workspace")):
+            pass
+
+    async def scene() -> None:
+        async with stage() as on:
+            asking = asyncio.ensure_future(listing(on))
             await on.agent.frame(Kind.OPEN)
-            entry = {"name": "n" * 4000, "path": "/workspace/" + "p" * 4000, "kind": "symlink", "size": 0,
-                     "mode": 0, "mtime": 0, "target": "t" * 4000}  # fmt: skip
             for _ in range(30_000):
                 on.agent.send(Kind.EVENT, 1, {"entry": entry})
-                count += 1
-                if count % 100 == 0:
-                    await asyncio.sleep(0)
-                if asking.done():
-                    break
-            asking.cancel()
-            with contextlib.suppress(SandlotError, asyncio.CancelledError):
+                await on.agent._channel.drained()
+                await asyncio.sleep(0)
+                if not on.agent._frames.empty():
+                    break  # CANCEL
+            on.agent.done(1)
+            with pytest.raises(OutputTooLarge):
                 await asking
-        return count
 
-    assert asyncio.run(scene()) * 12_000 < 300 * 2**20
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("mtime", [2.0**63, -(2.0**63)])
+def test_the_latest_time_a_file_can_have_is_no_breach(mtime: float) -> None:
+    """A payload sets it with utime(2); its caller lists the directory and must not lose the box for it."""
+    told = {"name": "f", "path": "/workspace/f", "kind": "file", "size": 0, "mode": 0, "mtime": mtime}
+    assert replies.entry(told, str)["mtime"] == mtime
 
 
 def test_a_box_that_cannot_be_killed_does_not_hold_its_caller() -> None:
