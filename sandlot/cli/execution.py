@@ -24,7 +24,7 @@ from sandlot.local.start import start
 from sandlot.local.unpack import unpack
 from sandlot.settings import Settings
 
-from . import render
+from . import readiness, render
 
 OUT = WORKSPACE / "out"
 """The directory of the workspace that `--out` fetches."""
@@ -94,21 +94,8 @@ async def _write(descriptor: int, data: bytes) -> None:
     Raises BrokenPipeError when the reader is gone.
     """
     while data:
-        await _writable(descriptor)
+        await readiness.writable(descriptor)
         data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]  # what a writable pipe takes at once
-
-
-async def _writable(descriptor: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    try:
-        loop.add_writer(descriptor, ready.set)
-    except (PermissionError, NotImplementedError):
-        return  # epoll takes no regular files, which always take more; Windows' loop takes nothing at all
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_writer(descriptor)
 
 
 async def _fetch(box: Box, target: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
 
 from sandlot.contracts.errors import InvalidSpec
+
+from .readiness import readable
 
 _MOST_CODE = 64 * 2**20
 _STEP = 65536
@@ -33,21 +34,8 @@ def everything() -> bytes:
 async def _pieces(descriptor: int) -> AsyncIterator[bytes]:
     """What can be read, when it can be: a program that reads nothing does not wait for our input."""
     while True:
-        await _readable(descriptor)
+        await readable(descriptor)
         data = os.read(descriptor, _STEP)
         if not data:
             return
         yield data
-
-
-async def _readable(descriptor: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    try:
-        loop.add_reader(descriptor, ready.set)
-    except (PermissionError, NotImplementedError):
-        return  # epoll takes no regular files, which are always readable; Windows' loop takes none at all
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(descriptor)

@@ -65,26 +65,26 @@ def built(root: str) -> int:
     """Exit status: the number of the first expectation that does not hold, or 0."""
     mounts.make_private()
     mounts.tmpfs(root, mounts.tmpfs_options(1 << 20, 64, 0o755, 0, 0))
-    for name in ("usr", "proc", "work"):
+    for name in ("usr", "proc", "room"):
         os.mkdir(f"{root}/{name}")
     mounts.bind_read_only("/usr", f"{root}/usr")
     mounts.proc(f"{root}/proc")
-    mounts.tmpfs(f"{root}/work", mounts.tmpfs_options(65536, 8, 0o700, 0, 0), executable=False)
+    mounts.tmpfs(f"{root}/room", mounts.tmpfs_options(65536, 8, 0o700, 0, 0), executable=False)
     mounts.pivot_root(root)
     mounts.restrict("/", mounts.MOUNT_ATTR_RDONLY, recursive=False)
     return first_broken(
         [
-            sorted(os.listdir("/")) == ["proc", "usr", "work"],
+            sorted(os.listdir("/")) == ["proc", "room", "usr"],
             not os.path.exists("/etc/passwd"),
             refused("/usr/new"),
             refused("/new"),
-            not refused("/work/new"),
+            not refused("/room/new"),
             os.getpid() == 1,
             sorted(filter(str.isdigit, os.listdir("/proc"))) == ["1"],
-            fills_up("/work/big"),
-            os.statvfs("/work").f_flag & os.ST_NOEXEC != 0,
+            fills_up("/room/big"),
+            os.statvfs("/room").f_flag & os.ST_NOEXEC != 0,
             os.statvfs("/usr").f_flag & os.ST_NOSUID != 0,
-            unmounted("/work"),
+            unmounted("/room"),
         ]
     )
 
