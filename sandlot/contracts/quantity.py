@@ -43,7 +43,7 @@ class Bytes(int):
             raise InvalidSpec(f"unknown unit {unit!r} in {value!r}: use one of Ki, Mi, Gi, K, M, G")
         amount = number * _BYTE_UNITS[unit]
         if not 1 <= amount < _LARGEST_BYTES:
-            raise InvalidSpec(f"{value!r} bytes is out of range: use 1 to 1 Ei")
+            raise InvalidSpec(f"{value} bytes is out of range: use 1 to 1 Ei")
         return cls(int(amount))
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Seconds(float):
             raise InvalidSpec(f"unknown unit {unit!r} in {value!r}: use ms, s, m, h or d")
         length = number * _TIME_UNITS[unit]
         if not 0 < length <= _LONGEST_SECONDS:
-            raise InvalidSpec(f"{value!r} seconds is out of range: use more than 0 and at most 366 days")
+            raise InvalidSpec(f"{value} seconds is out of range: use more than 0 and at most 366 days")
         return cls(length)
 
 
@@ -87,7 +87,7 @@ class Cores(float):
             raise InvalidSpec(f"unknown unit {unit!r} in {value!r}: use cores or millicores (500m)")
         cores = number / 1000 if unit == "m" else number
         if not 0.001 <= cores <= _MOST_CORES:
-            raise InvalidSpec(f"{value!r} cores is out of range: use 1m to 4096")
+            raise InvalidSpec(f"{value} cores is out of range: use 1m to 4096")
         return cls(cores)
 
 

@@ -130,10 +130,15 @@ def test_json_is_one_document_and_nothing_else(boxed: Sandlot) -> None:
     assert "seccomp" in shown["enforced"]
 
 
-def test_python_gives_the_same_result(boxed: Sandlot, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "code", ["print(1)", "raise SystemExit(3)", "import os; os.abort()", "while True: pass"]
+)
+def test_python_gives_the_same_result(
+    boxed: Sandlot, data: Path, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SANDLOT_DATA_DIRECTORY", str(data))
-    by_cli = json.loads(boxed("run", "--json", "-c", "print(1)").stdout)
-    by_python = api.run("print(1)").to_json()
+    by_cli = json.loads(boxed("run", "--json", "--timeout", "0.7", "-c", code).stdout)
+    by_python = api.run(code, timeout=0.7).to_json()
     measured = {"durationMs", "cpuMs", "memoryPeakBytes"}
     assert {k: v for k, v in by_cli.items() if k not in measured} == {
         k: v for k, v in by_python.items() if k not in measured
@@ -144,6 +149,7 @@ def test_python_gives_the_same_result(boxed: Sandlot, data: Path, monkeypatch: p
     ("asked", "words"),
     [
         ({"timeout": "-1"}, ["--timeout=-1"]),
+        ({"timeout": -1}, ["--timeout=-1"]),
         ({"engine": "none-such"}, ["--engine", "none-such"]),
         ({"isolation": "vm"}, ["--isolation", "vm"]),
         ({"environment": "none-such"}, ["--environment", "none-such"]),
