@@ -1,4 +1,4 @@
-"""Engine and Box: the two protocols every isolation technology implements, four verbs each."""
+"""Engine and Box: the two protocols every isolation technology implements."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ except ImportError:  # pragma: no cover - Python 3.7 is not supported, the impor
 from .capability import Feature, Viability
 from .command import Command, TerminalSize
 from .events import Event
+from .lease import Ending
 from .spec import Isolation, SandboxSpec
 
 
@@ -68,6 +69,9 @@ class Box(Protocol):
 
     def get(self, path: PurePosixPath) -> AsyncIterator[bytes]:
         """The tar stream of *path*; links are never followed out. Raises NotFound, BoxDied."""
+
+    async def ended(self) -> Ending:
+        """Wait for the end of the box, whoever brings it about; once ended, returns at once."""
 
     async def close(self) -> None:
         """End the box; idempotent; nothing is left."""

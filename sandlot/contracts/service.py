@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from typing import AsyncIterable, AsyncIterator, Mapping, Protocol, Tuple
+from typing import Mapping, Optional, Protocol, Tuple
 
+from .capability import Feature
 from .command import Command
-from .events import Event
-from .paths import WORKSPACE
+from .engine import Box
+from .lease import Ending, Lease, State
 from .result import Result
 from .spec import Isolation, SandboxSpec
 
@@ -27,37 +27,55 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class SandboxStatus:
-    """A live sandbox as others see it."""
+    """A sandbox as its owner sees it. `engine` to `features` are those of its newest box.
+
+    `is_durable` says whether its workspace outlives its box and the server. `ending` tells why a stopped
+    sandbox's last box, or an ended sandbox, ended. `created` is in seconds since the epoch.
+    """
 
     id: str
     engine: str
     isolation: Isolation
     enforced: Tuple[str, ...]
+    lease: Lease
+    state: State = State.RUNNING
+    features: Feature = Feature.NOTHING
+    created: float = 0.0
+    is_durable: bool = False
+    ending: Optional[Ending] = None
 
 
 class Service(Protocol):
-    """What every face (CLI, SDK, server, client) speaks."""
+    """What every face (CLI, SDK, server, client) speaks. A sandbox's id is its owner's to choose."""
 
     async def run(self, request: RunRequest) -> Result:
         """Run one command in a fresh sandbox and give its Result. Raises SandlotError kinds."""
 
     async def ensure(self, sandbox: str, spec: SandboxSpec) -> SandboxStatus:
-        """Create the sandbox called *sandbox*, or give the one that exists; concurrent calls make one."""
+        """Create the sandbox called *sandbox*, or claim the one that exists; concurrent calls make one.
 
-    def execute(self, sandbox: str, command: Command) -> AsyncIterator[Event]:
-        """Run *command* in a live sandbox. Raises NotFound."""
+        Claiming renews its lease, with the ttl of *spec* when that has one. Raises Conflict when it exists
+        with another spec than *spec*, whose unset values mean "whatever it has".
+        """
 
-    async def put(self, sandbox: str, tar: AsyncIterable[bytes], path: PurePosixPath = WORKSPACE) -> None:
-        """Unpack a tar stream under *path*, all or nothing."""
+    async def status(self, sandbox: str) -> SandboxStatus:
+        """What is known of a sandbox, ended ones included as long as they are remembered. Raises NotFound."""
 
-    def get(self, sandbox: str, path: PurePosixPath = WORKSPACE) -> AsyncIterator[bytes]:
-        """The tar stream of *path*."""
+    async def touch(self, sandbox: str) -> SandboxStatus:
+        """Renew the lease. Raises NotFound; an ended sandbox is not found."""
+
+    async def reach(self, sandbox: str) -> Box:
+        """The box of a sandbox, started anew when it is stopped. Raises NotFound, Unavailable kinds.
+
+        The box is lent: `delete` ends it, never `Box.close`. It also implements the optional protocols of
+        contracts.engine that its features announce.
+        """
 
     async def delete(self, sandbox: str) -> None:
-        """End the sandbox. Raises NotFound."""
+        """End the sandbox and its workspace. Raises NotFound."""
 
     async def list(self) -> Tuple[SandboxStatus, ...]:
-        """The live sandboxes."""
+        """The sandboxes that have not ended, by id."""
 
     async def close(self) -> None:
-        """End every sandbox of this service; idempotent."""
+        """Let go: what is durable stays for the next service, everything else ends; idempotent."""

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Dict, Mapping, Optional, Tuple
 
 from .errors import InvalidSpec
-from .paths import variables
+from .paths import identifier, variables
 from .quantity import Bytes, Cores, Seconds
 
 
@@ -114,21 +114,50 @@ class Mount:
     writable: bool = False
 
 
+class WorkspaceKind(enum.Enum):
+    """What a workspace lies on."""
+
+    MEMORY = "memory"
+    """A tmpfs: bounded, fast, gone with its box."""
+    IMAGE = "image"
+    """A file system image of its own on the host's disk (root only): bounded, outlives box and server."""
+    DIRECTORY = "directory"
+    """A directory on the host's disk: outlives box and server; its size cannot be bounded."""
+
+
+@dataclass(frozen=True)
+class KeptWorkspace:
+    """A workspace that outlives its boxes: one box at a time has it. Services make them, never callers."""
+
+    name: str
+    kind: WorkspaceKind
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a name below the workspaces' directory."""
+        identifier(self.name, "workspace")
+        if self.kind is WorkspaceKind.MEMORY:
+            raise InvalidSpec("a workspace in memory is not kept: leave it out of the spec")
+
+
 @dataclass(frozen=True)
 class SandboxSpec:
     """Everything an engine needs to make a box."""
 
-    environment: str = "system"
+    environment: Optional[str] = None
+    """A named environment; None means `system`, or what the service prefers."""
     isolation: Optional[Isolation] = None
     """The floor; None means NAMESPACE, the default, or the level of a named engine."""
     engine: Optional[str] = None
     """A named engine makes its level the floor."""
     limits: Limits = field(default_factory=Limits)
-    network: Network = Network.NONE
+    network: Optional[Network] = None
+    """None means NONE, or for a sandbox that exists whatever it has."""
     mounts: Tuple[Mount, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     ttl: Optional[Seconds] = None
     """Lease of a sandbox; None for one that ends with its caller."""
+    workspace: Optional[KeptWorkspace] = None
+    """None for a workspace in memory that ends with the box."""
 
     def __post_init__(self) -> None:
         """Refuse what no engine could mean."""

@@ -6,6 +6,7 @@ An engine starts the agent behind its walls, hands over the channel and a `Life`
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.engine import Terminal
 from sandlot.contracts.errors import BoxDied, Conflict, Misuse, StartFailed
 from sandlot.contracts.events import Event, Exited, Failed, Reason, exit_code_of
+from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation
 from sandlot.wire.frames import FrameError
 
@@ -23,7 +25,7 @@ from .calls import Calls, Patience
 from .channel import Channel
 from .connection import Connection, ConnectionEnded
 from .files import BoxFiles
-from .life import Life
+from .life import Death, Life
 from .places import Places
 from .processes import BoxProcesses
 from .terminal import BoxTerminal
@@ -61,6 +63,7 @@ class AgentBox(BoxFiles, BoxProcesses):
         self._facts, self._calls = facts, calls
         self._feeders: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
+        self._ending = asyncio.ensure_future(self._watch())
 
     @classmethod
     async def connect(
@@ -110,6 +113,9 @@ class AgentBox(BoxFiles, BoxProcesses):
         fields = self._fields(command, running.UNBOUNDED)
         return await BoxTerminal.start(self._calls, fields, command)
 
+    async def ended(self) -> Ending:
+        return await asyncio.shield(self._ending)
+
     async def close(self) -> None:
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._end())
@@ -127,10 +133,30 @@ class AgentBox(BoxFiles, BoxProcesses):
         workdir = self._calls.places.directory(command.workdir)
         return running.request(command, {**self._facts.env, "PWD": workdir, **command.env}, workdir, limit)
 
+    async def _watch(self) -> Ending:
+        death = await self._calls.life.ended()
+        is_out_of_memory = self._calls.has_run_out_of_memory(death.usage)
+        return ending_of(death, self._calls.mistrust, time.time(), is_out_of_memory=is_out_of_memory)
+
     async def _end(self) -> None:
         self._stop_feeding()
         self._calls.connection.close()
         await self._calls.life.kill()
+
+
+def ending_of(death: Death, mistrust: str | None, at: float, *, is_out_of_memory: bool) -> Ending:
+    """Why a box ended, from its death and from what its agent did to be killed for (pure).
+
+    *is_out_of_memory* says whether it was killed in for memory without a command having been told.
+    """
+    if mistrust is not None:
+        return Ending(EndReason.KILLED, at, f"agent: {mistrust}")
+    detail = f"{death.who}: {death.detail}"
+    if death.who == "host":
+        return Ending(EndReason.KILLED, at, detail)
+    if is_out_of_memory and death.who != "keeper":
+        return Ending(EndReason.OUT_OF_MEMORY, at, detail)
+    return Ending(EndReason.BOX_DIED, at, detail)
 
 
 async def _greet(connection: Connection, places: Places, plan: Mapping[str, object]) -> frozenset[str]:

@@ -76,6 +76,11 @@ class Calls:
                     await self.abandon(stream)
 
     @property
+    def mistrust(self) -> str | None:
+        """What the agent did that cost its box its life; None for a box that was not killed for it."""
+        return self._cause
+
+    @property
     def is_one_alone(self) -> bool:
         """Whether a single command is under way, so that what the box uses is its."""
         return self._under_way == 1 and not self._has_background
@@ -138,10 +143,12 @@ class Calls:
             return Usage()
 
     def has_run_out_of_memory(self, usage: Usage) -> bool:
-        """Whether the box's control group killed for memory since this was last asked."""
-        is_new = usage.oom_kills > self._oom_kills
+        """Whether the box's control group killed for memory since `blame` was last called."""
+        return usage.oom_kills > self._oom_kills
+
+    def blame(self, usage: Usage) -> None:
+        """Note that one command was told of every kill for memory so far: they are no other's end."""
         self._oom_kills = max(usage.oom_kills, self._oom_kills)
-        return is_new
 
     async def died(self) -> BoxDied:
         """The error for a request the box did not live to answer."""

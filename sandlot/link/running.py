@@ -225,6 +225,7 @@ class Run:
         usage = await self.calls.usage()
         end = self._accounted(end, usage)
         is_out_of_memory = self.calls.has_run_out_of_memory(usage)
+        self.calls.blame(usage)
         went_wrong = bool(end.exit_code) and end.reason in (Reason.EXITED, Reason.SIGNALLED)
         if went_wrong and is_out_of_memory:
             code = exit_code_of(Reason.OUT_OF_MEMORY, None, None)
