@@ -1,0 +1,40 @@
+"""The key of a server: what may be one, and over what it may travel."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, Optional
+
+from sandlot.contracts.errors import InvalidSpec
+
+from .address import Address
+
+_KEY = re.compile(r"[\x21-\x7e]+")
+
+
+class Key:
+    """A secret that shows itself in one header and nowhere else."""
+
+    def __init__(self, text: str) -> None:
+        """Keep *text*; raises InvalidSpec, without it, when no header could carry it."""
+        if not _KEY.fullmatch(text):
+            raise InvalidSpec(
+                "the key holds blanks, controls or other than ASCII: copy it again, without newline"
+            )
+        self._text = text
+
+    def fields(self) -> Dict[str, str]:
+        """The header that proves who asks (RFC 6750, 2.1)."""
+        return {"Authorization": f"Bearer {self._text}"}
+
+
+def key_for(address: Address, key: Optional[str], *, allow_plain: bool) -> Optional[Key]:
+    """*key* as it may travel to *address*; raises InvalidSpec when anyone on the way could read it."""
+    if key is None:
+        return None
+    if address.scheme == "http" and not address.is_loopback and not allow_plain:
+        raise InvalidSpec(
+            f"the key would travel to {address} in clear text: use https, a tunnel to a loopback address,"
+            " or allow_plain=True in a network you trust"
+        )
+    return Key(key)

@@ -1,0 +1,1 @@
+"""Host files as tar streams, both ways: what `put` and `get` copy, wherever the sandbox runs."""

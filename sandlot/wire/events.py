@@ -1,0 +1,165 @@
+"""A command's events on the wire: NDJSON lines and server-sent events, written and read.
+
+An event is one JSON object {"id", "event", ...}. NDJSON has one on a line, and a blank line keeps a silent
+stream alive. Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) carry the
+same object as `data`, and a comment keeps them alive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+from sandlot.contracts.errors import InvalidSpec
+from sandlot.contracts.events import Event, Exited, Failed, Started, Stderr, Stdout
+
+from .entries import change_to_json
+from .fields import Fields, body_of, object_from, text_or_base64
+from .results import reason_of
+
+NDJSON = "application/x-ndjson"
+SSE = "text/event-stream"
+NDJSON_ALIVE = b"\n"
+SSE_ALIVE = b": alive\n\n"
+ALIVE_SECONDS = 15.0
+"""A stream without news sends a sign of life so often."""
+
+LONGEST_LINE = 2**20
+# Six JSON characters for a byte (\u0001) and the rest of the line stay below LONGEST_LINE.
+MOST_DATA = 131_072
+"""Bytes that one output event may carry."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """One event as it came: its number, what it is (None for kinds of another union), and all its fields."""
+
+    number: Optional[int]
+    event: Optional[Event]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def event_to_json(event: Event) -> Dict[str, Any]:
+    """*event* as fields, without its number. Output that is not UTF-8 is `base64` instead of `text`."""
+    if isinstance(event, Started):
+        return {"event": "started", "process": event.process}
+    if isinstance(event, (Stdout, Stderr)):
+        is_text, text = text_or_base64(event.data)
+        return {"event": _stream(event), "text" if is_text else "base64": text}
+    if isinstance(event, Failed):
+        return {"event": "failed", "code": event.code, "message": event.message}
+    return {
+        "event": "exited",
+        "reason": event.reason.value,
+        "exitCode": event.exit_code,
+        "signal": event.signal,
+        "truncated": {"stdout": event.stdout_truncated, "stderr": event.stderr_truncated},
+        "durationMs": round(event.duration * 1000, 3),
+        "cpuMs": round(event.cpu_seconds * 1000, 3),
+        "memoryPeakBytes": event.memory_peak,
+        "who": event.who,
+    }
+
+
+def event_from(value: Mapping[str, Any]) -> Optional[Event]:
+    """The event that *value* tells; None for a kind that is no command's event. Raises InvalidSpec."""
+    fields = Fields(value, "event")
+    kind = fields.text("event")
+    if kind == "started":
+        return Started(fields.text("process"))
+    if kind in ("stdout", "stderr"):
+        data = fields.base64("base64") if fields.has("base64") else fields.text("text").encode()
+        return Stdout(data) if kind == "stdout" else Stderr(data)
+    if kind == "failed":
+        return Failed(fields.text("code"), fields.text("message"))
+    return _exited(fields) if kind == "exited" else None
+
+
+def ndjson(number: int, event: Union[Event, Mapping[str, Any]], **about: Any) -> bytes:
+    """One line that tells *event*, or a change of a watch, and *about* (fields named as on the wire)."""
+    return body_of(_numbered(number, event, about)) + b"\n"
+
+
+def sse(number: int, event: Union[Event, Mapping[str, Any]], **about: Any) -> bytes:
+    """The server-sent event that tells the same."""
+    told = _numbered(number, event, about)
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, told["event"].encode(), body_of(told))
+
+
+class EventReader:
+    """Turns the bytes of a stream into events; with *server_sent* they are server-sent events, else NDJSON.
+
+    `feed` raises InvalidSpec for what is no such stream, and a line of more than LONGEST_LINE bytes.
+    """
+
+    def __init__(self, *, server_sent: bool = False) -> None:
+        """Read from the beginning of a stream."""
+        self._server_sent = server_sent
+        self._begun = bytearray()
+        self._looked = 0
+        self._data: List[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> List[Received]:
+        """The events that *data* completes."""
+        self._begun += data
+        found: List[Received] = []
+        while True:
+            end = self._begun.find(b"\n", self._looked)
+            if (len(self._begun) if end < 0 else end) > LONGEST_LINE:
+                raise InvalidSpec(f"a line of the event stream is longer than {LONGEST_LINE} bytes")
+            if end < 0:
+                self._looked = len(self._begun)
+                return found
+            line = bytes(self._begun[:end]).rstrip(b"\r")
+            del self._begun[: end + 1]
+            self._looked = 0
+            text = self._server_sent_line(line) if self._server_sent else line.strip()
+            if text:
+                found.append(_received(text))
+
+    def _server_sent_line(self, line: bytes) -> Optional[bytes]:
+        """The data of the event that *line*, a blank one, completes."""
+        if not line:
+            data, self._data, self._size = self._data, [], 0
+            return b"\n".join(data)
+        name, _colon, value = line.partition(b":")
+        if name == b"data":
+            self._size += len(value)
+            if self._size > LONGEST_LINE:
+                raise InvalidSpec(f"an event is longer than {LONGEST_LINE} bytes")
+            self._data.append(value[1:] if value.startswith(b" ") else value)
+        return None  # `id` and `event` are in the data too; comments and the rest are passed over
+
+
+def _received(text: bytes) -> Received:
+    told = object_from(text)
+    fields = Fields(told, "event")
+    return Received(fields.count("id") if fields.has("id") else None, event_from(told), told)
+
+
+def _numbered(
+    number: int, event: Union[Event, Mapping[str, Any]], about: Mapping[str, Any]
+) -> Dict[str, Any]:
+    if isinstance(event, Mapping):
+        return {"id": number, "event": "change", **change_to_json(event), **about}
+    return {"id": number, **event_to_json(event), **about}
+
+
+def _stream(event: Union[Stdout, Stderr]) -> str:
+    return "stdout" if isinstance(event, Stdout) else "stderr"
+
+
+def _exited(fields: Fields) -> Exited:
+    truncated = fields.inner("truncated")
+    return Exited(
+        reason=reason_of(fields),
+        exit_code=fields.count("exitCode", least=-255, most=255),
+        signal=fields.count("signal", most=255) if fields.has("signal") else None,
+        stdout_truncated=truncated.flag("stdout", default=False),
+        stderr_truncated=truncated.flag("stderr", default=False),
+        duration=fields.number("durationMs", 0.0) / 1000,
+        cpu_seconds=fields.number("cpuMs", 0.0) / 1000,
+        memory_peak=fields.count("memoryPeakBytes", 0),
+        who=fields.text("who") if fields.has("who") else None,
+    )
