@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sandlot.contracts.capability import Feature, require
 from sandlot.contracts.errors import InvalidSpec, Unsupported
 from sandlot.contracts.quantity import Bytes
-from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation, Limits, Network, SandboxSpec
+from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation, Network, SandboxSpec, WorkspaceKind
 
 _FEATURES = {
     "memory": Feature.LIMIT_MEMORY,
@@ -16,6 +16,8 @@ _FEATURES = {
     "disk": Feature.LIMIT_DISK,
     "inodes": Feature.LIMIT_INODES,
 }
+_SIZE = Feature.LIMIT_DISK | Feature.LIMIT_INODES
+_UNBOUNDED = "nothing bounds a workspace in a directory: leave disk and inodes out, or keep it in an image"
 _LEAST_MEMORY = Bytes(32 * 2**20)  # an interpreter, its agent and a supervisor
 _SCRATCH = 64 * 2**20
 # No promises, for they count a process or a user and not a box: they stop the plainest of bombs.
@@ -52,15 +54,18 @@ def grant(spec: SandboxSpec, offered: Feature, *, engine: str, isolation: Isolat
     """The limits *spec* gets from an *engine* of that *isolation* with the features *offered*.
 
     Raises Unsupported for what was asked and is not offered, InvalidSpec for limits that contradict
-    each other. Files in memory stay below the memory limit, so a full disk shows before a kill.
+    each other. Files in memory stay below the memory limit, so a full disk shows before a kill. What bounds
+    a kept workspace was decided when that was made: an image's limits hold, a directory has none.
     """
     if spec.isolation is not None and spec.isolation > isolation:
         raise Unsupported(
             f"engine {engine} reaches isolation {isolation.name.lower()}, not the "
             f"{spec.isolation.name.lower()} asked: choose another engine (sandlot doctor lists them)"
         )
+    offered = for_workspace(spec, offered)
     for feature in wanted(spec):
-        require(feature, offered, engine=engine, hint=hint)
+        is_unbounded = spec.workspace is not None and feature in _SIZE
+        require(feature, offered, engine=engine, hint=_UNBOUNDED if is_unbounded else hint)
     limits = spec.limits.or_else(DEFAULT_LIMITS)
     memory = limits.memory if Feature.LIMIT_MEMORY in offered else None
     if memory is not None and memory < _LEAST_MEMORY:
@@ -69,11 +74,18 @@ def grant(spec: SandboxSpec, offered: Feature, *, engine: str, isolation: Isolat
         memory=_plain(memory),
         cpu=limits.cpu if Feature.LIMIT_CPU in offered else None,
         pids=limits.pids if Feature.LIMIT_PIDS in offered else None,
-        disk=_plain(_disk(spec.limits, limits.disk, memory)) if Feature.LIMIT_DISK in offered else None,
+        disk=_plain(_disk(spec, limits.disk, memory)) if Feature.LIMIT_DISK in offered else None,
         inodes=limits.inodes if Feature.LIMIT_INODES in offered else None,
         output=int(limits.output or 2**20),
         open_files=limits.open_files or 1024,
     )
+
+
+def for_workspace(spec: SandboxSpec, offered: Feature) -> Feature:
+    """What of the features *offered* holds for a box with the workspace of *spec* (pure)."""
+    if spec.workspace is None:
+        return offered
+    return offered | _SIZE if spec.workspace.kind is WorkspaceKind.IMAGE else offered & ~_SIZE
 
 
 def wanted(spec: SandboxSpec) -> tuple[Feature, ...]:
@@ -97,10 +109,10 @@ def _plain(amount: Bytes | None) -> int | None:
     return None if amount is None else int(amount)
 
 
-def _disk(asked: Limits, disk: Bytes | None, memory: Bytes | None) -> Bytes | None:
-    if disk is None or memory is None or disk < memory:
+def _disk(spec: SandboxSpec, disk: Bytes | None, memory: Bytes | None) -> Bytes | None:
+    if spec.workspace is not None or disk is None or memory is None or disk < memory:
         return disk
-    if asked.disk is None:
+    if spec.limits.disk is None:
         return Bytes(memory // 2)
     raise InvalidSpec(
         f"disk of {disk} lies in memory and must be below the memory limit of {memory}: "

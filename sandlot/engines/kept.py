@@ -12,15 +12,18 @@ from dataclasses import dataclass
 
 from sandlot.contracts.capability import Viability
 from sandlot.contracts.errors import BoxDied, EngineUnavailable, SandlotError, StartFailed, Unsupported
-from sandlot.contracts.spec import Isolation, SandboxSpec
+from sandlot.contracts.spec import Isolation, SandboxSpec, WorkspaceKind
 from sandlot.keeper.client import Keeper, KeptBox
-from sandlot.keeper.launch import Consumption, Exit, Launch, Powers
+from sandlot.keeper.launch import Consumption, Exit, KeptMount, Launch, Powers
 from sandlot.link.agentbox import AgentBox, BoxFacts
+from sandlot.link.calls import Patience
 from sandlot.link.channel import PipeChannel, open_pipes
 from sandlot.link.life import Death, Usage, Who
 from sandlot.walls.plan import INNER, Plan
 
 from . import proof
+
+_DISK_PATIENCE = 35.0  # seconds; the keeper waits 30 s for the disk, then tells that a box is stuck
 
 START_DEADLINE = 10.0
 """Seconds a box has from the moment it runs until its agent has answered."""
@@ -219,6 +222,20 @@ def _refuse_helpless_root(powers: Powers) -> None:
         raise EngineUnavailable(
             f"no box runs as root, and this root has no other uid to give ({why}): run as an ordinary user"
         )
+
+
+def kept_mount(spec: SandboxSpec) -> KeptMount | None:
+    """The kept workspace of *spec* as its keeper is told of it; None when there is none."""
+    if spec.workspace is None:
+        return None
+    kind = spec.workspace.kind
+    return KeptMount(spec.workspace.name, "image" if kind is WorkspaceKind.IMAGE else "directory")
+
+
+def patience_for(spec: SandboxSpec) -> Patience:
+    """How long a box with the workspace of *spec* may take to end: an image is written to the disk first."""
+    is_image = spec.workspace is not None and spec.workspace.kind is WorkspaceKind.IMAGE
+    return Patience(death=_DISK_PATIENCE) if is_image else Patience()
 
 
 def inner_walls(without: frozenset[str]) -> tuple[str, ...]:

@@ -21,7 +21,22 @@ from .environment import Environment
 from .storage import shared_folder, write_whole
 
 _PACKAGE = Path(__file__).parent.parent
-_SHIPPED = ("guest", "walls", "wire")
+_SHIPPED = {
+    "guest": "*",
+    "walls": "*",
+    "wire": (
+        "__init__",
+        "archive",
+        "archive_rules",
+        "expander",
+        "frames",
+        "frozen",
+        "json_object",
+        "tar_header",
+        "tar_writer",
+    ),
+}
+"""The agent's rooms, and which modules of each: the rest of `wire` is the HTTP API's."""
 _WEEK = 7 * 86400.0
 _DEADLINE = 60.0  # seconds to compile about forty small files on a machine under load
 
@@ -61,7 +76,7 @@ def archive_for(environment: Environment, data: Path | None = None) -> Path:
     agents = shared_folder((data or settings.load().data_directory) / "agents")
     kept = agents / f"agent-{environment.tag}-{_digest()[:32]}.pyz"
     if not kept.exists():
-        write_whole(kept, _compiled(environment.host_interpreter))
+        write_whole(kept, _compiled(environment.host_interpreter), once=True)
         _retire(agents, kept)
     return kept
 
@@ -77,9 +92,10 @@ def _retire(agents: Path, kept: Path) -> None:
 def sources() -> dict[str, str]:
     """The agent's files by their name in the archive."""
     found = {"__main__.py": _MAIN, "sandlot/__init__.py": _INIT}
-    for room in _SHIPPED:
+    for room, names in _SHIPPED.items():
         for path in sorted((_PACKAGE / room).glob("*.py")):
-            found[f"sandlot/{room}/{path.name}"] = path.read_text(encoding="utf-8")
+            if names == "*" or path.stem in names:
+                found[f"sandlot/{room}/{path.name}"] = path.read_text(encoding="utf-8")
     return found
 
 

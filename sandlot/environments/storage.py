@@ -17,9 +17,10 @@ from sandlot.contracts.errors import StartFailed
 _ASIDE = ".aside-"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, once: bool = False) -> None:
     """Make *content* the file *path*, 0644, in a folder of 0755: readers see the old file or the new one.
 
+    With *once* a file that is there by now stays: a box that is being started may be about to show it.
     Raises StartFailed when the folder cannot be written.
     """
     shared_folder(path.parent)
@@ -28,7 +29,12 @@ def write_whole(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        if once:
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, path)
+            os.unlink(temporary)
+        else:
+            os.replace(temporary, path)
     except OSError as cause:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

@@ -16,12 +16,14 @@ from typing import Any
 
 from . import census, workspaces
 from .cgroups import Group, Groups
+from .keeping import Kept
 from .launch import WORKSPACE_MARK, Cause, Consumption, Exit, Launch, Powers, Refusal, objection
-from .spawn import Birth, give_birth
+from .spawn import Birth, aside, give_birth
 from .uids import UidBlock
 from .workspaces import Workspaces
 
 PATIENCE = 2.0  # seconds until a box that will not go away is reported as stuck (it is still retried)
+_DISK_PATIENCE = 30.0  # the same while a kept workspace is written to the disk
 _RETRY = 0.005  # seconds between two looks at a box that is going away
 _STUCK_RETRY = 0.25
 
@@ -45,13 +47,19 @@ class Supplies:
 
 @dataclass(slots=True)
 class Box:
-    """One box: `errors` is open until exec and then `request` answered, `kills` at the end."""
+    """One box: `errors` is open until exec and then `request` answered, `kills` at the end.
+
+    `is_written` says that what is in its kept workspace is on its way to the disk.
+    """
 
     number: int
     request: int
     group: Group | None = None
     uid: int | None = None
     workspace: str | None = None
+    kept: Kept | None = None
+    mount_point: str = ""
+    is_written: bool = False
     pid: int = 0
     errors: int | None = None
     failure: str = ""
@@ -72,6 +80,7 @@ class Boxes:
         self._supplies, self._tell = supplies, tell
         self._boxes: dict[int, Box] = {}
         self._by_pid: dict[int, Box] = {}
+        self._helped: dict[int, Kept] = {}
         self._made = 0
 
     @property
@@ -96,7 +105,8 @@ class Boxes:
             box.pid, box.errors = give_birth(self._birth(box, launch, descriptors))
         except (OSError, Refusal) as error:
             self._strip(box)
-            raise Refusal("start_failed", f"the box could not be made: {error}") from error
+            code = error.code if isinstance(error, Refusal) else "start_failed"
+            raise Refusal(code, f"the box could not be made: {error}") from error
         self._boxes[box.number] = self._by_pid[box.pid] = box
         return box.errors
 
@@ -111,6 +121,8 @@ class Boxes:
         os.close(box.errors)
         box.errors = None
         if not box.failure:
+            if box.kept is not None:
+                box.kept.begun()
             self._tell({"id": box.request, "ok": {"box": box.number}})
 
     def kill(self, request: int, number: int) -> None:
@@ -139,6 +151,9 @@ class Boxes:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
+                kept = self._helped.pop(pid, None)
+                if kept is not None:
+                    kept.helped(status)
                 box = self._by_pid.pop(pid, None)
                 if box is not None:
                     box.wait_status = status
@@ -162,9 +177,12 @@ class Boxes:
         supplies = self._supplies
         if launch.identity == "box" and supplies.uids is not None:
             box.uid = supplies.uids.take(lambda: census.living_uids(supplies.proc))
-        if launch.workspace is not None and supplies.workspaces is not None:
-            uid, gid = (os.geteuid(), os.getegid()) if box.uid is None else (box.uid, box.uid)
-            box.workspace = supplies.workspaces.make(box.number, launch.workspace, uid, gid)
+        if supplies.workspaces is not None and (launch.workspace or launch.kept):
+            box.workspace = supplies.workspaces.make(box.number, launch.workspace, *_owner_of(box))
+            if launch.kept is not None:
+                is_inner = launch.workspace is not None
+                kept = supplies.workspaces.keep(box.workspace, launch.kept, is_inner=is_inner)
+                box.kept, box.mount_point = kept
         box.group = supplies.groups.create(box.number, launch)
 
     def _birth(self, box: Box, launch: Launch, descriptors: Sequence[int]) -> Birth:
@@ -176,7 +194,19 @@ class Boxes:
             rlimits=launch.rlimits,
             uid=box.uid,
             group=box.group,
+            prepare=self._attaching(box),
         )
+
+    def _attaching(self, box: Box) -> Callable[[], None] | None:
+        # In the child, which may have to wait for the disk: the keeper has other boxes.
+        kept, spaces = box.kept, self._supplies.workspaces
+        if kept is None or spaces is None:
+            return None
+
+        def attach() -> None:
+            kept.attach(box.mount_point, spaces.nodes, *_owner_of(box))
+
+        return attach
 
     def _strike(self, box: Box) -> None:
         box.deadline = box.deadline or time.monotonic() + PATIENCE
@@ -204,7 +234,8 @@ class Boxes:
         # A child of the keeper that is no box's first process lost its parent: bubblewrap's second half, a
         # supervisor of an agent that was killed, a daemon. Nobody waits for it, and it must not stay.
         keeper = os.getpid()
-        strays = [pid for pid in census.children(self._supplies.proc, keeper) if pid not in self._by_pid]
+        known = self._by_pid.keys() | self._helped.keys()
+        strays = [pid for pid in census.children(self._supplies.proc, keeper) if pid not in known]
         for pid in strays:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -214,6 +245,9 @@ class Boxes:
         if box.group is not None:
             box.group.kill()
             box.consumption = box.consumption or box.group.consumption()
+        if box.kept is not None and not self._is_detached(box, box.kept):
+            return False
+        box.kept = None
         if box.workspace is not None:
             workspaces.remove(box.workspace)
             box.workspace = None
@@ -222,6 +256,19 @@ class Boxes:
         if box.uid is not None and self._supplies.uids is not None:
             self._supplies.uids.give_back(box.uid)
         return True
+
+    def _is_detached(self, box: Box, kept: Kept) -> bool:
+        if not box.pid:  # nothing was mounted
+            kept.close()
+            return True
+        if kept.detach(box.mount_point, aside):
+            return True
+        if kept.helper is not None:
+            self._helped[kept.helper] = kept
+        if not box.is_written:
+            box.is_written = True
+            box.deadline = time.monotonic() + _DISK_PATIENCE
+        return False
 
     def _tell_end(self, box: Box) -> None:
         for request in box.kills:
@@ -240,6 +287,10 @@ class Boxes:
             self._tell({"id": request, "error": {"code": "stuck", "message": message}})
         box.kills.clear()
         self._tell({"event": "exit", "box": box.number, "exit": asdict(_exit_of(box))})
+
+
+def _owner_of(box: Box) -> tuple[int, int]:
+    return (os.geteuid(), os.getegid()) if box.uid is None else (box.uid, box.uid)
 
 
 def _exit_of(box: Box) -> Exit:

@@ -11,10 +11,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..contracts.errors import BoxDied, EngineUnavailable, SandlotError
+from ..settings import load
 from . import reports
 from .connection import Connection, keeper_died
 from .launch import Consumption, Exit, Launch, Powers, Refusal
 from .start import Started, start
+
+STORE = "workspaces"
+"""Where in the data directory kept workspaces lie."""
 
 START_TIMEOUT = 10.0
 END_TIMEOUT = 5.0  # the keeper takes at most 2 s to end its boxes
@@ -67,11 +71,18 @@ class Keeper:
         self._loop.add_reader(started.pidfd, self._stub_ended)
 
     @classmethod
-    async def start(cls, *, privileged: bool | None = None, run_directory: Path | None = None) -> Self:
+    async def start(
+        cls,
+        *,
+        privileged: bool | None = None,
+        run_directory: Path | None = None,
+        store: Path | None = None,
+    ) -> Self:
         """A keeper that serves.
 
         It has the power of this process: *privileged* True or False demands that this is root or an
-        ordinary user. Locks lie in *run_directory* (default: the settings' runtime directory).
+        ordinary user. Locks lie in *run_directory*, kept workspaces in *store*, which need not be there yet
+        (defaults: the settings' runtime directory, and `workspaces` in their data directory).
         Raises EngineUnavailable with the reason when there can be none.
         """
         is_root = os.geteuid() == 0
@@ -80,15 +91,18 @@ class Keeper:
             raise EngineUnavailable(
                 f"a keeper of {wanted} was asked for, this process has uid {os.geteuid()}"
             )
-        directory = (run_directory or _default_directory()).absolute()
+        places = (
+            (run_directory or load().runtime_directory).absolute(),
+            (store or load().data_directory / STORE).absolute(),
+        )
         try:
-            return await cls._attempt(directory, plain="")
+            return await cls._attempt(*places, plain="")
         except Refusal as refusal:
             if refusal.code != "namespaces":
                 raise EngineUnavailable(refusal.message) from None
             reason = refusal.message
         try:
-            return await cls._attempt(directory, plain=f"no namespaces: {reason}")
+            return await cls._attempt(*places, plain=f"no namespaces: {reason}")
         except Refusal as refusal:
             raise EngineUnavailable(refusal.message) from None
 
@@ -147,8 +161,8 @@ class Keeper:
         await self.close()
 
     @classmethod
-    async def _attempt(cls, directory: Path, *, plain: str) -> Self:
-        keeper = cls(start(directory, plain))
+    async def _attempt(cls, run_directory: Path, store: Path, *, plain: str) -> Self:
+        keeper = cls(start(run_directory, store, plain))
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 keeper._powers = await keeper._ready
@@ -219,9 +233,3 @@ def _silent(code: int) -> SandlotError:
     return EngineUnavailable(
         f"the keeper ended with status {code} before it was ready: see its standard error"
     )
-
-
-def _default_directory() -> Path:
-    from ..settings import load
-
-    return load().runtime_directory

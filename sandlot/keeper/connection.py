@@ -9,7 +9,16 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..contracts.errors import BoxDied, EngineUnavailable, InvalidSpec, SandlotError, StartFailed, Unsupported
+from ..contracts.errors import (
+    BoxDied,
+    Conflict,
+    EngineUnavailable,
+    InvalidSpec,
+    NotFound,
+    SandlotError,
+    StartFailed,
+    Unsupported,
+)
 from . import packets
 from .launch import Code, Refusal
 from .protocol import encode
@@ -18,6 +27,8 @@ from .reports import Reply, Report, parse_report
 _ERRORS: Mapping[Code, type[SandlotError]] = {
     "invalid": InvalidSpec,
     "unsupported": Unsupported,
+    "not_found": NotFound,
+    "conflict": Conflict,
     "start_failed": StartFailed,
     "stuck": EngineUnavailable,
     "namespaces": EngineUnavailable,

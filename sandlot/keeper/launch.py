@@ -13,7 +13,7 @@ WORKSPACE_MARK = "{workspace}"  # replaced in argv by the path of the box's work
 
 Identity = Literal["own", "box"]
 Cause = Literal["exited", "killed", "keeper_died"]
-Code = Literal["invalid", "unsupported", "start_failed", "stuck", "namespaces"]
+Code = Literal["invalid", "unsupported", "not_found", "conflict", "start_failed", "stuck", "namespaces"]
 
 
 class Refusal(Exception):
@@ -40,13 +40,27 @@ class WorkspaceMount:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptMount:
+    """A workspace of the store that outlives the box: its name, never a path."""
+
+    name: str
+    kind: Literal["image", "directory"]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no name or kind of one."""
+        demand("workspace name", self.name, _is_name(self.name), "a name of letters, digits and ._-")
+        demand("workspace kind", self.kind, self.kind in ("image", "directory"), "image or directory")
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """One box to start.
 
     `argv[0]` is an absolute path; `env` is the whole environment. `identity` "box" is an unprivileged
     uid nobody else has (only as root, and then required), "own" the keeper's. `memory` in bytes, `cpu`
     in processors, `pids` in tasks; None is no limit. `rlimits` by lower-case name ("nofile") lower both
-    limits and never raise one. `extra_fds` are the numbers, above 2, of the descriptors after the third.
+    limits and never raise one. `workspace` is mounted at the mark's path, and so is `kept`, or at `workspace`
+    in there when there are both. `extra_fds` are the numbers, above 2, of the descriptors after the third.
     """
 
     argv: tuple[str, ...]
@@ -57,13 +71,15 @@ class Launch:
     pids: int | None = None
     rlimits: Mapping[str, int] = field(default_factory=dict)
     workspace: WorkspaceMount | None = None
+    kept: KeptMount | None = None
     extra_fds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse (code invalid) a value that could not be carried out as written."""
         for name, is_right, wanted in _LAUNCH_CLAIMS:
             demand(f"launch {name}", getattr(self, name), is_right(getattr(self, name)), wanted)
-        if self.workspace is None and any(WORKSPACE_MARK in element for element in self.argv):
+        has_none = self.workspace is None and self.kept is None
+        if has_none and any(WORKSPACE_MARK in element for element in self.argv):
             raise Refusal("invalid", f"argv mentions {WORKSPACE_MARK} but the launch has no workspace")
 
 
@@ -119,6 +135,13 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
 
+def _is_name(value: object) -> bool:
+    # The rule of contracts.paths.identifier, whose modules would make every keeper start 5 ms later.
+    if not isinstance(value, str) or not value.isascii() or not 1 <= len(value) <= 128:
+        return False
+    return value[0].isalnum() and all(letter.isalnum() or letter in "._-" for letter in value)
+
+
 def _is_argv(value: object) -> bool:
     return isinstance(value, tuple) and bool(value) and all(map(_is_text, value)) and value[0].startswith("/")
 
@@ -159,6 +182,7 @@ _LAUNCH_CLAIMS: tuple[tuple[str, Callable[[object], bool], str], ...] = (
         lambda value: value is None or isinstance(value, WorkspaceMount),
         "a WorkspaceMount or None",
     ),
+    ("kept", lambda value: value is None or isinstance(value, KeptMount), "a KeptMount or None"),
     ("extra_fds", _is_extra, "distinct numbers from 3 to 255, 13 at most"),
 )
 
@@ -172,6 +196,10 @@ def objection(launch: Launch, powers: Powers, *, is_root: bool) -> str | None:
             return f"{name} limit {asked} cannot be enforced ({why_not}): leave it out or delegate a cgroup"
     if launch.workspace is not None and not powers.workspace:
         return f"a workspace of {launch.workspace.bytes} bytes cannot be mounted here ({why_not})"
+    if launch.kept is not None and not powers.workspace:
+        return f"kept workspace {launch.kept.name!r} cannot be mounted here ({why_not}): use one in memory"
+    if launch.kept is not None and launch.kept.kind == "image" and not powers.uid_switch:
+        return f"workspace {launch.kept.name!r} is an image, which only root may mount: use a directory"
     if launch.identity == "box" and not powers.uid_switch:
         return f"identity box needs a keeper that can change uids ({why_not}): use identity own"
     if launch.identity == "own" and is_root:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .launch import Launch, Powers, Refusal, WorkspaceMount, demand
+from .launch import KeptMount, Launch, Powers, Refusal, WorkspaceMount, demand
 from .shapes import MAX_PACKET, demand_fields, number, parse_object, record
 
 
@@ -75,6 +75,8 @@ def _parse_launch(shape: object) -> Launch:
         value[name] = tuple(value[name])
     if value["workspace"] is not None:
         value["workspace"] = WorkspaceMount(**record(WorkspaceMount, value["workspace"]))
+    if value["kept"] is not None:
+        value["kept"] = KeptMount(**record(KeptMount, value["kept"]))
     return Launch(**value)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
-from .launch import Consumption, Exit, Launch, Powers, Refusal, demand, is_count
+from .launch import Code, Consumption, Exit, Launch, Powers, Refusal, demand, is_count
 from .shapes import demand_fields, number, parse_object, record
 
-_CODES = ("invalid", "unsupported", "start_failed", "stuck", "namespaces")
+_CODES = get_args(Code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ def launch_fields(launch: Launch) -> dict[str, Any]:
     shape = {entry.name: getattr(launch, entry.name) for entry in fields(launch)}
     shape["env"], shape["rlimits"] = dict(launch.env), dict(launch.rlimits)
     shape["workspace"] = None if launch.workspace is None else asdict(launch.workspace)
+    shape["kept"] = None if launch.kept is None else asdict(launch.kept)
     return shape
 
 

@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -27,7 +27,10 @@ _CLONE_INTO_CGROUP = 0x2_0000_0000
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """What the child becomes: `descriptors` by the number they get, `uid` None to keep the keeper's ids."""
+    """What the child becomes: `descriptors` by the number they get, `uid` None to keep the keeper's ids.
+
+    `prepare` is done first, with the power of the keeper, which does not wait for it.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
@@ -35,6 +38,7 @@ class Birth:
     rlimits: Mapping[str, int]
     uid: int | None
     group: Group | None
+    prepare: Callable[[], None] | None = None
 
 
 def give_birth(birth: Birth) -> tuple[int, int]:
@@ -52,6 +56,18 @@ def give_birth(birth: Birth) -> tuple[int, int]:
     os.close(report)
     os.set_blocking(errors, False)
     return pid, errors
+
+
+def aside(work: Callable[[], None]) -> int:
+    """The pid of a child that does *work* and exits, with 0 when it was done. OSError."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        work()
+        os._exit(0)
+    finally:  # whatever it was, it must never return into the keeper's loop
+        os._exit(1)
 
 
 def _fork(birthplace: str | None) -> tuple[int, bool]:
@@ -77,6 +93,8 @@ def _clone_into(directory: str) -> int:
 def _become(birth: Birth, keeper: int, report: int, *, is_born_inside: bool) -> NoReturn:
     try:
         report = fcntl.fcntl(report, fcntl.F_DUPFD_CLOEXEC, _ABOVE_ALL_TARGETS)
+        if birth.prepare is not None:
+            birth.prepare()
         if birth.group is not None:
             birth.group.join(is_born_inside=is_born_inside)
         _keep_only(birth.descriptors, report)

@@ -38,12 +38,12 @@ class Started:
             self.stub.kill()
 
 
-def start(run_directory: Path, plain: str) -> Started:
+def start(run_directory: Path, store: Path, plain: str) -> Started:
     """Start a stub. Raises EngineUnavailable where this system or interpreter cannot do it."""
     interpreter = _interpreter()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        order = [str(theirs.fileno()), str(os.getpid()), str(run_directory), plain]
+        order = [str(theirs.fileno()), str(os.getpid()), str(run_directory), str(store), plain]
         package_parent = str(Path(__file__).resolve().parents[2])
         try:
             stub = subprocess.Popen(

@@ -34,11 +34,15 @@ from .workspaces import Workspaces
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the service passes on the command line; `plain` tells why namespaces are not made ("": do)."""
+    """What the service passes on the command line.
+
+    `store` is where kept workspaces lie; `plain` tells why namespaces are not made ("": do).
+    """
 
     channel: int
     service: int
     run_directory: str
+    store: str
     plain: str
 
 
@@ -59,12 +63,12 @@ class _Ground:
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """The keeper's program: channel, pid of the service, run directory, reason for plain mode."""
+    """The keeper's program: channel, pid of the service, run directory, store, reason for plain mode."""
     # What was imported lives as long as we do: the collector need not look at it, nor dirty its pages
     # in every forked child. It was off during the imports, which saves 3 ms.
     gc.freeze()
     gc.enable()
-    order = Order(int(arguments[0]), int(arguments[1]), arguments[2], arguments[3])
+    order = Order(int(arguments[0]), int(arguments[1]), *arguments[2:])
     channel = socket.socket(fileno=order.channel)
     try:
         _start(order, channel)
@@ -167,7 +171,7 @@ def _settle_in(order: Order, ground: _Ground) -> tuple[Workspaces | None, Powers
         mounts.proc("/proc")
     except OSError as error:
         raise Refusal("namespaces", f"the keeper cannot have mounts of its own: {error}") from error
-    spaces, why_none = _make_workspaces(order.run_directory)
+    spaces, why_none = _make_workspaces(order.run_directory, order.store)
     powers = Powers(
         uid_switch=ground.uids is not None,
         pid_namespace=True,
@@ -178,12 +182,12 @@ def _settle_in(order: Order, ground: _Ground) -> tuple[Workspaces | None, Powers
     return spaces, powers
 
 
-def _make_workspaces(run_directory: str) -> tuple[Workspaces | None, tuple[str, ...]]:
+def _make_workspaces(run_directory: str, store: str) -> tuple[Workspaces | None, tuple[str, ...]]:
     closed = workspaces.refused_because(run_directory) if os.geteuid() == 0 else None
     if closed is not None:
         return None, (closed,)
     try:
-        return Workspaces(os.path.realpath(run_directory)), ()
+        return Workspaces(os.path.realpath(run_directory), store), ()
     except OSError as error:
         return None, (f"tmpfs: {error}",)
 

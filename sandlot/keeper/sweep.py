@@ -1,6 +1,7 @@
 """Taking away what dead keepers left: their control groups and the locks on their uids.
 
-Their processes and mounts went with their namespaces; a directory of theirs there never was.
+Their processes and mounts went with their namespaces, and the loop devices of kept workspaces with the mounts
+(LO_FLAGS_AUTOCLEAR); a directory of theirs there never was.
 """
 
 from __future__ import annotations

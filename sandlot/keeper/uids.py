@@ -17,6 +17,8 @@ from . import census
 from .launch import Refusal
 
 FIRST_UID = 1_900_000_000
+KEPT_UID = FIRST_UID - 1
+"""Who owns the files of kept workspaces on the disk, where mounts can show them as a box's."""
 BLOCK_SIZE = 1024
 BLOCKS = 4096
 

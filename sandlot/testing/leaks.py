@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from sandlot.settings import load
+
 from .host_processes import descendants, reap_adopted
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -25,6 +27,7 @@ class Counters:
     namespaces: frozenset[str]
     mounts: frozenset[str]
     cgroups: frozenset[str]
+    loops: frozenset[str]
     descriptors: frozenset[str]
     temporary: frozenset[str]
 
@@ -37,6 +40,7 @@ def snapshot() -> Counters:
         namespaces=_namespaces(),
         mounts=_mounts(),
         cgroups=_cgroups(),
+        loops=_loops(),
         descriptors=_descriptors(),
         temporary=frozenset(os.listdir(tempfile.gettempdir())) & frozenset(_ours_in(tempfile.gettempdir())),
     )
@@ -106,6 +110,20 @@ def _cgroups() -> frozenset[str]:
     for top, directories, _ in os.walk(_CGROUPS):
         mine = [name for name in directories if "sandlot" in name and _SEEN & set(name.split("-"))]
         found |= {os.path.join(top, name) for name in mine}
+    return frozenset(found)
+
+
+def _loops() -> frozenset[str]:
+    """Images in our data directory that loop devices have: other sessions may run on the same machine."""
+    ours = f"{os.path.realpath(load().data_directory)}/"
+    found = set()
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            image = path.read_text().strip()
+        except OSError:  # freed meanwhile
+            continue
+        if image.startswith(ours):
+            found.add(image)
     return frozenset(found)
 
 

@@ -11,6 +11,7 @@ from .syscalls import call, syscall
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
 MS_NOEXEC = 0x8
+MS_NOATIME = 0x400
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
@@ -21,6 +22,10 @@ UMOUNT_NOFOLLOW = 0x8
 MOUNT_ATTR_RDONLY = 0x1
 MOUNT_ATTR_NOSUID = 0x2
 MOUNT_ATTR_NODEV = 0x4
+MOUNT_ATTR_IDMAP = 0x100000
+OPEN_TREE_CLONE = 0x1
+MOVE_MOUNT_F_EMPTY_PATH = 0x4
+AT_EMPTY_PATH = 0x1000
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -62,6 +67,25 @@ def restrict(target: str, attributes: int, *, recursive: bool = True) -> None:
     syscall("mount_setattr", AT_FDCWD, _path(target), flags, wanted, len(wanted))
 
 
+def copy(target: str) -> int:
+    """A descriptor of a copy of the mount at `target` that stands nowhere yet (open_tree(2))."""
+    return syscall("open_tree", AT_FDCWD, _path(target), OPEN_TREE_CLONE | os.O_CLOEXEC)
+
+
+def shift_owners(tree: int, user_namespace: int) -> None:
+    """Show the files of a `copy` under other owners: `inside` of the namespace's map as `outside`.
+
+    Needs Linux 5.12 and a file system that knows idmapped mounts (mount_setattr(2)); OSError elsewhere.
+    """
+    wanted = struct.pack("=QQQQ", MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
+    syscall("mount_setattr", tree, b"", AT_EMPTY_PATH, wanted, len(wanted))
+
+
+def place(tree: int, target: str) -> None:
+    """Put a `copy` at `target` (move_mount(2))."""
+    syscall("move_mount", tree, b"", AT_FDCWD, _path(target), MOVE_MOUNT_F_EMPTY_PATH)
+
+
 def tmpfs_options(size: int, inodes: int, mode: int, uid: int, gid: int) -> str:
     """Options that bound a tmpfs in bytes and in files and give its root an owner (tmpfs(5))."""
     return f"size={size},nr_inodes={inodes},mode={mode:04o},uid={uid},gid={gid}"
@@ -70,6 +94,16 @@ def tmpfs_options(size: int, inodes: int, mode: int, uid: int, gid: int) -> str:
 def tmpfs(target: str, options: str, *, executable: bool = True) -> None:
     """An empty memory file system, nosuid and nodev; `options` from `tmpfs_options`."""
     mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV | (0 if executable else MS_NOEXEC), options)
+
+
+def device_nodes(target: str, options: str) -> None:
+    """A memory file system where device nodes work, for nobody but their maker; `options` as for `tmpfs`."""
+    mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NOEXEC, options)
+
+
+def ext4(device: str, target: str, options: str) -> None:
+    """Mount the file system of a block device without set-uid, devices or access times (ext4(5))."""
+    mount(device, target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, options)
 
 
 def proc(target: str) -> None:

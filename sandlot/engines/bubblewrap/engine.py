@@ -11,7 +11,7 @@ from sandlot.contracts.capability import Feature
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.spec import Isolation, Network, SandboxSpec
 from sandlot.environments import agent, registry
-from sandlot.environments.environment import Environment
+from sandlot.environments.environment import SYSTEM, Environment
 from sandlot.keeper.launch import WORKSPACE_MARK, Launch, Powers, WorkspaceMount
 from sandlot.link.agentbox import AGENT_FEATURES, BoxFacts
 from sandlot.link.life import Who
@@ -19,8 +19,8 @@ from sandlot.walls import landlock
 from sandlot.walls.plan import Plan
 
 from .. import inside
-from ..grants import Grant, grant, limit_features
-from ..kept import Blueprint, Inside, KeptEngine, inner_walls
+from ..grants import Grant, for_workspace, grant, limit_features
+from ..kept import Blueprint, Inside, KeptEngine, inner_walls, kept_mount, patience_for
 from . import argv
 from .argv import ETC, Layout, Shape
 
@@ -51,10 +51,10 @@ class BubblewrapEngine(KeptEngine):
         return None
 
     def blueprint(self, spec: SandboxSpec, powers: Powers) -> Blueprint:
-        features = self._features(powers)
+        features = for_workspace(spec, self._features(powers))
         hint = "; ".join(powers.missing)
         granted = grant(spec, features, engine=self.name, isolation=self.isolation, hint=hint)
-        environment = registry.get(spec.environment)
+        environment = registry.get(spec.environment or SYSTEM)
         shape = self._shape(spec, granted, environment, powers)
         options = argv.argv_for(os.path.realpath(shutil.which("bwrap") or "bwrap"), shape)
         facts = BoxFacts(
@@ -64,10 +64,11 @@ class BubblewrapEngine(KeptEngine):
             features=features,
             env=inside.variables(spec.env),
             output_limit=granted.output,
+            patience=patience_for(spec),
         )
         known = Inside(facts, self._plan(spec, granted))
         return Blueprint(
-            launch=self._launch(options, granted, powers),
+            launch=self._launch(spec, options, granted, powers),
             describe=lambda _number: known,
             files=tuple(ETC.values()),
         )
@@ -98,10 +99,11 @@ class BubblewrapEngine(KeptEngine):
             without=self.without,
         )
 
-    def _launch(self, options: tuple[str, ...], granted: Grant, powers: Powers) -> Launch:
+    def _launch(self, spec: SandboxSpec, options: tuple[str, ...], granted: Grant, powers: Powers) -> Launch:
         has = powers.controllers if "cgroup" not in self.without else frozenset()
         workspace = None
-        if powers.workspace and granted.disk is not None and granted.inodes is not None:
+        is_kept = spec.workspace is not None
+        if powers.workspace and not is_kept and granted.disk is not None and granted.inodes is not None:
             workspace = WorkspaceMount(granted.disk, granted.inodes)
         return Launch(
             argv=options,
@@ -110,6 +112,7 @@ class BubblewrapEngine(KeptEngine):
             cpu=granted.cpu if "cpu" in has else None,
             pids=granted.pids if "pids" in has else None,
             workspace=workspace,
+            kept=kept_mount(spec),
             extra_fds=tuple(range(_FIRST_EXTRA, _FIRST_EXTRA + len(ETC))),
         )
 

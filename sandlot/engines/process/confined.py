@@ -17,7 +17,7 @@ from sandlot import settings
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.spec import Isolation, Network, SandboxSpec
 from sandlot.environments import agent, registry
-from sandlot.environments.environment import Environment
+from sandlot.environments.environment import SYSTEM, Environment
 from sandlot.keeper.launch import WORKSPACE_MARK, Launch, Powers, WorkspaceMount
 from sandlot.link.agentbox import AGENT_FEATURES, BoxFacts
 from sandlot.link.places import Places
@@ -25,8 +25,8 @@ from sandlot.walls import landlock
 from sandlot.walls.plan import INNER, Plan
 
 from .. import inside
-from ..grants import Grant, grant, limit_features
-from ..kept import Blueprint, Inside, KeptEngine, inner_walls
+from ..grants import Grant, for_workspace, grant, limit_features
+from ..kept import Blueprint, Inside, KeptEngine, inner_walls, kept_mount, patience_for
 from .leftovers import remove_tree
 
 _READABLE = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc")
@@ -35,6 +35,7 @@ _READABLE_OF_ETC = (
     "nsswitch.conf", "passwd",
 )  # fmt: skip
 _READABLE_WITH_NETWORK = ("resolv.conf", "services", "ssl", "ca-certificates", "pki")
+_SCRATCH_INODES = 16_384
 _STAND_IN = "/tmp/sandlot-box-"
 _MAKE_PLACES = "import os\nfor place in {!r}: os.mkdir({!r} + place, 0o700)\n"
 _HINT = "engine process shares this host's files and processes: engine bubblewrap enforces more"
@@ -58,10 +59,10 @@ class ConfinedEngine(KeptEngine):
     def blueprint(self, spec: SandboxSpec, powers: Powers) -> Blueprint:
         if "cgroup" in self.without:
             powers = replace(powers, controllers=frozenset())
-        features = self._features(powers)
+        features = for_workspace(spec, self._features(powers))
         hint = "; ".join((*powers.missing, _HINT))
         granted = grant(spec, features, engine=self.name, isolation=self.isolation, hint=hint)
-        environment = _as_on_host(registry.get(spec.environment))
+        environment = _as_on_host(registry.get(spec.environment or SYSTEM))
         archive = str(agent.archive_for(environment))
         home = WORKSPACE_MARK if powers.workspace else _STAND_IN + secrets.token_hex(16)
         facts = BoxFacts(
@@ -70,12 +71,13 @@ class ConfinedEngine(KeptEngine):
             enforced=_enforced(spec, granted, powers),
             features=features,
             output_limit=granted.output,
+            patience=patience_for(spec),
         )
         trees = tuple(str(bind.host) for bind in environment.binds)
         plan = self._plan(spec, granted, (*trees, archive))
         path = ":".join((*(f"{tree}/bin" for tree in trees), inside.PATH))
         return Blueprint(
-            launch=_launch(_command(environment, archive, home), granted, powers),
+            launch=_launch(spec, _command(spec, environment, archive, home), granted, powers),
             describe=functools.partial(_inside, facts, plan, dict(spec.env), path, home),
             clear=functools.partial(remove_tree, home) if home != WORKSPACE_MARK else _keeper_clears,
         )
@@ -108,16 +110,19 @@ def _as_on_host(environment: Environment) -> Environment:
     return environment
 
 
-def _command(environment: Environment, archive: str, home: str) -> tuple[str, ...]:
+def _command(spec: SandboxSpec, environment: Environment, archive: str, home: str) -> tuple[str, ...]:
     *options, program = agent.command(environment, archive)
-    # The keeper's mount is there; a stand-in must not be, for whoever read its name here may have made it.
-    places = ("/workspace", "/tmp") if home == WORKSPACE_MARK else ("", "/workspace", "/tmp")
+    # The keeper's mounts are there; a stand-in must not be, for whoever read its name here may have made it.
+    places = ("/tmp",) if spec.workspace is not None else ("/workspace", "/tmp")
+    places = places if home == WORKSPACE_MARK else ("", *places)
     return (*options, _MAKE_PLACES.format(places, home) + program)
 
 
-def _launch(command: tuple[str, ...], granted: Grant, powers: Powers) -> Launch:
+def _launch(spec: SandboxSpec, command: tuple[str, ...], granted: Grant, powers: Powers) -> Launch:
     workspace = None
-    if granted.disk is not None and granted.inodes is not None:
+    if spec.workspace is not None:
+        workspace = WorkspaceMount(granted.scratch, _SCRATCH_INODES)  # for /tmp: that is not kept
+    elif granted.disk is not None and granted.inodes is not None:
         workspace = WorkspaceMount(granted.disk, granted.inodes)
     return Launch(
         argv=command,
@@ -127,6 +132,7 @@ def _launch(command: tuple[str, ...], granted: Grant, powers: Powers) -> Launch:
         cpu=granted.cpu,
         pids=granted.pids if "pids" in powers.controllers else None,
         workspace=workspace,
+        kept=kept_mount(spec),
     )
 
 
@@ -144,7 +150,7 @@ def _inside(facts: BoxFacts, plan: Plan, asked: dict[str, str], path: str, home:
 def _enforced(spec: SandboxSpec, granted: Grant, powers: Powers) -> tuple[str, ...]:
     holds = {
         "users": powers.uid_switch,
-        "network": spec.network is Network.NONE,
+        "network": spec.network is not Network.FULL,
         "cgroup.memory": granted.memory is not None,
         "cgroup.cpu": granted.cpu is not None,
         "cgroup.pids": granted.pids is not None and "pids" in powers.controllers,

@@ -19,10 +19,12 @@ from sandlot.contracts.capability import Feature, Viability
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import EngineUnavailable, SandlotError, Unsupported
 from sandlot.contracts.events import Event
+from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.quantity import Seconds
 from sandlot.contracts.result import fold
 from sandlot.contracts.spec import Isolation, Network, SandboxSpec
 from sandlot.environments import registry
+from sandlot.environments.environment import SYSTEM
 from sandlot.link.places import Places
 
 from .. import inside
@@ -74,8 +76,10 @@ class PortableEngine:
             raise EngineUnavailable("engine process was closed: make a new one")
         if spec.network is not Network.FULL:
             raise Unsupported(f"engine process cannot shut the network off here ({_WHY}): say --net full")
+        if spec.workspace is not None:
+            raise Unsupported(f"engine process cannot keep workspaces here ({_WHY}): use one in memory")
         granted = grant(spec, _OFFERED, engine=self.name, isolation=self.isolation, hint=_WHY)
-        python = registry.get(spec.environment).host_interpreter
+        python = registry.get(spec.environment or SYSTEM).host_interpreter
         box = PortableBox(spec, python, granted.output)
         self._boxes.add(box)
         return box
@@ -108,6 +112,7 @@ class PortableBox:
         self._python, self._limit, self._asked = python, output_limit, dict(spec.env)
         self._groups: set[Group] = set()
         self.failover: tuple[str, ...] = ()
+        self._closed: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     async def run(self, command: Command) -> AsyncGenerator[Event, None]:
         limit = command.output_limit or self._limit
@@ -134,10 +139,16 @@ class PortableBox:
             yield piece
             await asyncio.sleep(0)
 
+    async def ended(self) -> Ending:
+        # There is no process of the box itself that could die: it lasts until it is closed.
+        return await asyncio.shield(self._closed)
+
     async def close(self) -> None:
         for group in tuple(self._groups):
             await group.kill()
         await asyncio.to_thread(_remove, self._home)
+        if not self._closed.done():
+            self._closed.set_result(Ending(EndReason.KILLED, time.time(), "host: closed"))
 
     def _argv(self, command: Command) -> tuple[str, ...]:
         if command.code is None:

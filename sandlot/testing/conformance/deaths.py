@@ -14,6 +14,7 @@ import pytest
 
 from sandlot.contracts.engine import Box
 from sandlot.contracts.events import Exited, Reason, Stdout
+from sandlot.contracts.lease import EndReason
 from sandlot.contracts.spec import SandboxSpec
 from sandlot.testing.host_processes import HostProcess, descendants, is_same, kill
 from sandlot.testing.suite import NAP, Suite, collect, shell
@@ -101,6 +102,8 @@ async def _kill_and_look(
         assert end.who in WHO, f"{engine}: killed {was}, told {end}"
         assert end.who == _expected(chain, place) or inner, f"{engine}: killed {was}, told {end.who}"
         await _all_gone(chain[place:], began)
+        ending = await asyncio.wait_for(box.ended(), GONE)
+        assert ending.reason is EndReason.BOX_DIED or inner, f"{engine}: killed {was}, told {ending}"
     else:
         assert inner, f"{engine}: killed {was}, and the command ended {end}"
         assert end.reason in (Reason.SIGNALLED, Reason.EXITED, Reason.KILLED), end

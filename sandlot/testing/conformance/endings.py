@@ -10,6 +10,7 @@ import pytest
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import BoxDied, Conflict, SandlotError
 from sandlot.contracts.events import Exited, Failed, Reason, Started, Stdout
+from sandlot.contracts.lease import EndReason
 from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.contracts.spec import SandboxSpec
 from sandlot.testing.leaks import difference, settled, snapshot
@@ -149,6 +150,19 @@ class EndingTests(Suite):
         await box.close()
         end = await task
         assert isinstance(end, (Exited, Failed, SandlotError))
+
+    async def test_the_end_of_a_box_is_told_to_all_who_wait_and_to_who_asks_later(self) -> None:
+        box = await self.engine.create(SandboxSpec())
+        waiting = [asyncio.create_task(box.ended()) for _ in range(3)]
+        assert (await collect(box, shell("true"))).ok
+        waiting.pop().cancel()
+        assert not any(task.done() for task in waiting)
+        began = time.time()
+        await box.close()
+        told = [*await asyncio.gather(*waiting), await box.ended()]
+        assert told == [told[0]] * 3
+        assert told[0].reason in (EndReason.KILLED, EndReason.SHUTDOWN)
+        assert began - 1 <= told[0].at <= time.time() + 1
 
     async def test_close_is_idempotent_and_a_closed_box_says_so(self) -> None:
         box = await self.engine.create(SandboxSpec())

@@ -9,6 +9,7 @@ from sandlot.contracts.capability import Feature, Viability
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.events import Event, Exited, Reason
+from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.spec import Isolation, SandboxSpec
 
 
@@ -28,6 +29,9 @@ class MemoryBox:
 
     async def get(self, path: PurePosixPath) -> AsyncIterator[bytes]:
         yield bytes(path)
+
+    async def ended(self) -> Ending:
+        return Ending(EndReason.KILLED, 0.0)
 
     async def close(self) -> None:
         return

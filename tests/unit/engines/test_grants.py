@@ -7,7 +7,16 @@ import pytest
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.errors import InvalidSpec, Unsupported
 from sandlot.contracts.quantity import Bytes, Cores
-from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation, Limits, Mount, Network, SandboxSpec
+from sandlot.contracts.spec import (
+    DEFAULT_LIMITS,
+    Isolation,
+    KeptWorkspace,
+    Limits,
+    Mount,
+    Network,
+    SandboxSpec,
+    WorkspaceKind,
+)
 from sandlot.engines.grants import grant, limit_features, wanted
 
 EVERYTHING = ~Feature.NOTHING
@@ -33,6 +42,24 @@ def test_defaults_are_left_out_where_they_cannot() -> None:
     given = grant(SandboxSpec(), Feature.NOTHING, engine="test", isolation=Isolation.NAMESPACE)
     assert (given.memory, given.cpu, given.pids, given.disk, given.inodes) == (None,) * 5
     assert given.rlimits() == {"nofile": 1024, "core": 0, "nproc": 2048, "data": 2**30}
+
+
+def test_an_image_keeps_its_own_limits_beside_those_of_memory() -> None:
+    limits = Limits(memory=Bytes(64 * MIB), disk=Bytes(1024 * MIB))
+    spec = SandboxSpec(limits=limits, workspace=KeptWorkspace("w", WorkspaceKind.IMAGE))
+    given = grant(spec, Feature.LIMIT_MEMORY, engine="test", isolation=Isolation.NAMESPACE)
+    assert (given.memory, given.disk, given.inodes) == (64 * MIB, 1024 * MIB, 100_000)
+
+
+@pytest.mark.parametrize("limits", [Limits(disk=Bytes(MIB)), Limits(inodes=10)])
+def test_nothing_bounds_a_directory_and_nothing_is_said_to(limits: Limits) -> None:
+    workspace = KeptWorkspace("w", WorkspaceKind.DIRECTORY)
+    unasked = SandboxSpec(workspace=workspace)
+    given = grant(unasked, EVERYTHING, engine="test", isolation=Isolation.NAMESPACE)
+    assert (given.disk, given.inodes) == (None, None)
+    asked = SandboxSpec(workspace=workspace, limits=limits)
+    with pytest.raises(Unsupported, match="keep it in an image"):
+        grant(asked, EVERYTHING, engine="test", isolation=Isolation.NAMESPACE)
 
 
 @pytest.mark.parametrize(

@@ -30,12 +30,37 @@ from sandlot.contracts.errors import Unsupported
 from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.contracts.result import fold
-from sandlot.contracts.spec import Limits, SandboxSpec
+from sandlot import settings
+from sandlot.contracts.spec import KeptWorkspace, Limits, SandboxSpec, WorkspaceKind
 from sandlot.engines import registry
+from sandlot.keeper.storage import WorkspaceStore
 
 async def result_of(box, command):
     events = [event async for event in box.run(command)]
     return fold(events, engine=box.engine, isolation=box.isolation, enforced=box.enforced)
+
+async def keeps(engine):
+    store = WorkspaceStore(settings.load().data_directory / "workspaces")
+    kinds = store.kinds()
+    assert "root" in kinds[WorkspaceKind.IMAGE], kinds
+    assert kinds[WorkspaceKind.DIRECTORY] is None, kinds
+    store.create("kept", WorkspaceKind.DIRECTORY, 0, 0)
+    for kept in ("", "closed\\nfile\\n"):
+        spec = SandboxSpec(workspace=KeptWorkspace("kept", WorkspaceKind.DIRECTORY))
+        box = await engine.create(spec)
+        flags = await result_of(box, Command.shell("grep /workspace /proc/self/mountinfo"))
+        assert "nosuid,nodev" in flags.text, flags
+        told = await result_of(box, Command.shell("ls; echo > file; mkdir -m 0 closed; chmod 0 ."))
+        assert told.text == kept, told
+        assert "disk" not in box.enforced, box.enforced
+        await box.close()
+    try:
+        await engine.create(SandboxSpec(workspace=KeptWorkspace("kept", WorkspaceKind.IMAGE)))
+        raise AssertionError("an ordinary user mounted an image")
+    except Unsupported as error:
+        assert "only root may mount" in error.message, error
+    store.remove("kept")
+    assert store.names() == []
 
 async def main(name):
     engine = registry.make(name)
@@ -56,6 +81,7 @@ async def main(name):
         shadow = await result_of(box, Command.shell("cat /etc/shadow; touch /usr/x /var/tmp/../x; ls /home"))
         assert not shadow.stdout, shadow
         await box.close()
+        await keeps(engine)
         if "cgroup.memory" not in found.enforced:
             try:
                 await engine.create(SandboxSpec(limits=Limits(memory=Bytes(2**28))))

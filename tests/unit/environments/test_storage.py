@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandlot.environments.storage import set_aside, staging_in, sweep
+from sandlot.environments.storage import set_aside, staging_in, sweep, write_whole
 
 
 def build(staging: Path) -> None:
@@ -50,3 +50,12 @@ def test_what_is_set_aside_is_swept(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
     with pytest.raises(FileNotFoundError):
         set_aside(tmp_path / "old")
+
+
+def test_a_file_that_is_written_once_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "agent"
+    write_whole(path, b"first", once=True)
+    before = path.stat().st_ino
+    write_whole(path, b"second", once=True)
+    assert (path.read_bytes(), path.stat().st_ino) == (b"first", before)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["agent"]

@@ -3,10 +3,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from sandlot.contracts.spec import WorkspaceKind
+from sandlot.keeper.launch import KeptMount
+from sandlot.keeper.storage import WorkspaceStore
 from tests.unit.keeper import witness
+from tests.unit.keeper.kept_place import INODES, SIZE, Place
+from tests.unit.keeper.witness import IS_ROOT, loops_below
 
 
 @pytest.fixture
@@ -23,3 +29,20 @@ def null() -> Iterator[int]:
     descriptor = os.open(os.devnull, os.O_RDWR)
     yield descriptor
     os.close(descriptor)
+
+
+@pytest.fixture
+def place(run_directory: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    kind: Literal["image", "directory"] = getattr(request, "param", "image")
+    if kind == "image" and not IS_ROOT:
+        pytest.skip("only root may mount images")
+    path = run_directory.parent / f"{run_directory.name}-store"
+    store = WorkspaceStore(path)
+    store.create("kept", WorkspaceKind(kind), SIZE, INODES)
+    try:
+        yield Place(run_directory, path, store, KeptMount("kept", kind))
+        assert loops_below(path) == []
+    finally:
+        for name in store.names():
+            store.remove(name)
+        path.rmdir()

@@ -42,13 +42,14 @@ def test_a_workspace_somebody_holds_open_is_detached(run_directory: Path, null: 
         async with await Keeper.start(run_directory=run_directory) as keeper:
             pid = family(keeper.stub_pid)[1]
             before = mounts_of(pid)
+            names = os.listdir(f"/proc/{pid}/root{run_directory}")
             box = await keeper.spawn(launch(*SLEEP, workspace=WorkspaceMount(4096, 9)), (null, null, null))
             held = os.open(f"/proc/{pid}/root{run_directory}/{box.number}", os.O_RDONLY | os.O_DIRECTORY)
             assert len(mounts_of(pid)) == len(before) + 1
             await box.kill()
             os.close(held)
             assert mounts_of(pid) == before
-            assert os.listdir(f"/proc/{pid}/root{run_directory}") == []
+            assert os.listdir(f"/proc/{pid}/root{run_directory}") == names
 
     asyncio.run(scenario())
 

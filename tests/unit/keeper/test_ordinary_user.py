@@ -19,9 +19,11 @@ NOBODY = 65_534
 PROGRAM = """
 import asyncio, os, select, signal, sys
 from pathlib import Path
-from sandlot.contracts.errors import Unsupported
+from sandlot.contracts.errors import Conflict, Unsupported
+from sandlot.contracts.spec import WorkspaceKind
 from sandlot.keeper.client import Keeper
-from sandlot.keeper.launch import Launch, WorkspaceMount
+from sandlot.keeper.launch import KeptMount, Launch, WorkspaceMount
+from sandlot.keeper.storage import WorkspaceStore
 
 RUN = Path(sys.argv[1], "run")
 SLEEP = Launch(("/bin/sleep", "1000"), identity="own")
@@ -39,10 +41,29 @@ async def output_of(keeper, launch, null):
     with os.fdopen(readable) as output:
         return output.read()
 
+async def keeps(keeper, null):
+    store = WorkspaceStore(Path(sys.argv[1], "store"))
+    assert store.kinds()[WorkspaceKind.DIRECTORY] is None, store.kinds()
+    store.create("kept", WorkspaceKind.DIRECTORY, 0, 0)
+    argv = ("/bin/sh", "-c", "cd $1 && ls -A && echo > f && chmod 0 .", "sh", "{workspace}")
+    kept = KeptMount("kept", "directory")
+    launch = Launch(argv, {"PATH": "/usr/bin:/bin"}, "own", kept=kept)
+    assert await output_of(keeper, launch, null) == ""
+    assert await output_of(keeper, launch, null) == "f\\n"
+    sleeping = Launch(SLEEP.argv, identity="own", kept=kept)
+    box = await keeper.spawn(sleeping, (null, null, null))
+    try:
+        await keeper.spawn(launch, (null, null, null))
+        raise AssertionError("two boxes have one workspace")
+    except Conflict as error:
+        assert "another box" in error.message
+    await box.kill()
+    store.remove("kept")
+
 async def main():
     null = os.open(os.devnull, os.O_RDWR)
     mounts = Path("/proc/self/mountinfo").read_text()
-    keeper = await Keeper.start(run_directory=RUN, privileged=False)
+    keeper = await Keeper.start(run_directory=RUN, store=Path(sys.argv[1], "store"), privileged=False)
     powers = keeper.powers
     assert not powers.uid_switch
     print("namespaces" if powers.pid_namespace else f"plain: {powers.missing}")
@@ -60,6 +81,8 @@ async def main():
     assert f"Uid:\\t{os.getuid()}" in told, told
     assert "CapEff:\\t0000000000000000" in told, told
     assert workspace is None or "50 files" in told, told
+    if powers.workspace:
+        await keeps(keeper, null)
     boxes = [await keeper.spawn(SLEEP, (null, null, null)) for _ in range(2)]
     watched = [os.pidfd_open(pid) for pid in family(keeper.stub_pid)]
     await boxes[0].kill()

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandlot.keeper import protocol, reports
-from sandlot.keeper.launch import Consumption, Exit, Launch, Powers, Refusal, WorkspaceMount
+from sandlot.keeper.launch import Consumption, Exit, KeptMount, Launch, Powers, Refusal, WorkspaceMount
 
 TEXT = st.text(st.characters(exclude_characters="\0"), max_size=20)
+KINDS = st.sampled_from(["image", "directory"])
 LAUNCHES = st.builds(
     Launch,
     argv=st.lists(TEXT.map(lambda text: text.replace("{workspace}", "")), max_size=5).map(
@@ -24,6 +25,7 @@ LAUNCHES = st.builds(
     pids=st.none() | st.integers(1, 10_000),
     rlimits=st.dictionaries(st.sampled_from(["nofile", "as", "core"]), st.integers(0, 2**40)),
     workspace=st.none() | st.builds(WorkspaceMount, st.integers(1, 2**40), st.integers(1, 2**20)),
+    kept=st.none() | st.builds(KeptMount, st.from_regex(r"[a-z0-9][a-z0-9._-]{0,99}", fullmatch=True), KINDS),
     extra_fds=st.lists(st.integers(3, 255), unique=True, max_size=13).map(tuple),
 )
 POWERS = Powers(

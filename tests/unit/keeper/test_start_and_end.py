@@ -28,7 +28,7 @@ def test_a_keeper_starts_serves_and_ends_without_a_trace(run_directory: Path) ->
 
 def test_where_namespaces_are_refused_the_keeper_is_plain_and_says_so(run_directory: Path, null: int) -> None:
     async def scenario() -> None:
-        keeper = await Keeper._attempt(run_directory, plain="no namespaces: for the test")
+        keeper = await Keeper._attempt(run_directory, run_directory, plain="no namespaces: for the test")
         async with keeper:
             assert not keeper.powers.pid_namespace
             assert "no namespaces: for the test" in keeper.powers.missing
@@ -58,7 +58,7 @@ def test_a_keeper_of_the_wrong_power_or_place_is_refused(run_directory: Path, tm
 
 def test_a_keeper_that_ends_before_it_is_ready_is_an_error(run_directory: Path) -> None:
     async def scenario() -> None:
-        keeper = Keeper(starting.start(run_directory, ""))
+        keeper = Keeper(starting.start(run_directory, run_directory, ""))
         keeper._started.kill()
         with pytest.raises(EngineUnavailable, match="before it was ready"):
             await keeper._ready

@@ -107,3 +107,9 @@ def pipe() -> Iterator[tuple[int, int]]:
     finally:
         for file in files:
             file.close()
+
+
+def loops_below(store: Path) -> list[str]:
+    """The images in *store* that some loop device still has."""
+    found = [path.read_text().strip() for path in Path("/sys/block").glob("loop*/loop/backing_file")]
+    return sorted(image for image in found if image.startswith(f"{store}/"))
