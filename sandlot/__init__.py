@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, List, Tuple
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .sdk import AsyncSandbox, Sandbox
     from .contracts.capability import Feature
     from .contracts.command import Command
     from .contracts.engine import Box, Engine
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from .contracts.events import Event
     from .contracts.result import Result
     from .contracts.spec import Isolation, Limits, Network, SandboxSpec
-    from .local import Sandbox, run
+    from .local import run
 
 __all__ = [
+    "AsyncSandbox",
     "Box",
     "Command",
     "Engine",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "AsyncSandbox": "sdk",
     "Box": "contracts.engine",
     "Command": "contracts.command",
     "Engine": "contracts.engine",
@@ -48,7 +51,7 @@ _WHERE = {
     "Limits": "contracts.spec",
     "Network": "contracts.spec",
     "Result": "contracts.result",
-    "Sandbox": "local",
+    "Sandbox": "sdk",
     "SandboxSpec": "contracts.spec",
     "SandlotError": "contracts.errors",
     "run": "local",

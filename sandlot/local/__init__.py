@@ -1,6 +1,6 @@
-"""Sandboxes in this process: LocalService for async code, `Sandbox` and `run` for the rest."""
+"""Sandboxes in this process: LocalService for async code, `run` for the rest."""
 
-from .sandbox import Sandbox, run
+from .once import run
 from .service import LocalService
 
-__all__ = ["LocalService", "Sandbox", "run"]
+__all__ = ["LocalService", "run"]

@@ -6,21 +6,13 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from sandlot.sandboxes.streams import ended
+
+__all__ = ["Background", "ended"]
+
 Value = TypeVar("Value")
-
-
-@asynccontextmanager
-async def ended(iterator: AsyncIterator[Value]) -> AsyncIterator[AsyncIterator[Value]]:
-    """*iterator* for the length of a block; its clean-up is awaited, also when it was not used up."""
-    try:
-        yield iterator
-    finally:
-        # The protocols promise an iterator; a generator besides holds something alive until it is closed.
-        if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()
 
 
 class Background:

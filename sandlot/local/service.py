@@ -2,130 +2,83 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import PurePosixPath
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Self
 
-from sandlot.contracts.command import Command
-from sandlot.contracts.engine import Box, Engine
-from sandlot.contracts.errors import Conflict, NotFound
+from sandlot.contracts.engine import Box
 from sandlot.contracts.events import Event
-from sandlot.contracts.paths import WORKSPACE, identifier
+from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.result import Result, fold
 from sandlot.contracts.service import RunRequest, SandboxStatus
 from sandlot.contracts.spec import SandboxSpec
+from sandlot.sandboxes.census import Census
+from sandlot.sandboxes.sandboxes import Sandboxes
+from sandlot.sandboxes.streams import ended
+from sandlot.trees import pack
 
-from . import pack
-from .iteration import ended
+OWNER = "local"
+"""Whose sandboxes are those of a service that was made for nobody in particular."""
 
 
 class LocalService:
-    """Implements contracts.service.Service. Use it on one event loop and `close` it there."""
+    """Implements contracts.service.Service. Use it on one event loop and `close` it there.
 
-    def __init__(self, engine: Engine) -> None:
-        """Make boxes with *engine*, which is closed with this service."""
-        self._engine = engine
-        self._sandboxes: dict[str, _Sandbox] = {}
-        self._closed = False
+    It speaks for one owner; `of` gives the same service to another.
+    """
+
+    def __init__(self, sandboxes: Sandboxes, owner: str = OWNER, *, is_lent: bool = False) -> None:
+        """Over *sandboxes*, which are closed with it unless they are lent."""
+        self._sandboxes, self._owner, self._is_lent = sandboxes, owner, is_lent
+
+    def of(self, owner: str) -> Self:
+        """The service of *owner*, who sees no others' sandboxes; closing it closes nothing."""
+        return type(self)(self._sandboxes, owner, is_lent=True)
 
     async def run(self, request: RunRequest) -> Result:
-        async with self.box(request.spec) as box:
+        # The place comes first: a box that waits for its turn to run would take memory meanwhile.
+        async with self._sandboxes.command(self._owner), self.box(request.spec) as box:
             if request.files:
                 await box.put(WORKSPACE, pack.once(pack.packed(request.files, WORKSPACE)))
             async with ended(box.run(request.command)) as events:
                 return told(box, [event async for event in events])
 
     async def ensure(self, sandbox: str, spec: SandboxSpec) -> SandboxStatus:
-        self._refuse_when_closed()
-        held = self._sandboxes.setdefault(identifier(sandbox, "sandbox"), _Sandbox(spec))
-        if held.spec != spec:
-            raise Conflict(f"sandbox {sandbox!r} exists with another spec: delete it or choose another name")
-        async with held.lock:
-            if held.box is None:
-                try:
-                    held.box = await self._engine.create(spec)
-                except BaseException:
-                    self._forget(sandbox, held)
-                    raise
-            if self._sandboxes.get(sandbox) is not held:
-                await held.box.close()
-                raise Conflict(f"sandbox {sandbox!r} was deleted while it started: ask for it again")
-            return _status(sandbox, held.box)
+        return await self._sandboxes.ensure(self._owner, sandbox, spec)
 
-    async def execute(self, sandbox: str, command: Command) -> AsyncIterator[Event]:
-        async with ended(self.live(sandbox).run(command)) as events:
-            async for event in events:
-                yield event
+    async def status(self, sandbox: str) -> SandboxStatus:
+        return self._sandboxes.status(self._owner, sandbox)
 
-    async def put(self, sandbox: str, tar: AsyncIterable[bytes], path: PurePosixPath = WORKSPACE) -> None:
-        await self.live(sandbox).put(path, tar)
+    async def touch(self, sandbox: str) -> SandboxStatus:
+        return await self._sandboxes.touch(self._owner, sandbox)
 
-    async def get(self, sandbox: str, path: PurePosixPath = WORKSPACE) -> AsyncIterator[bytes]:
-        async with ended(self.live(sandbox).get(path)) as tar:
-            async for data in tar:
-                yield data
+    async def reach(self, sandbox: str) -> Box:
+        return await self._sandboxes.reach(self._owner, sandbox)
 
     async def delete(self, sandbox: str) -> None:
-        held = self._sandboxes.pop(sandbox, None)
-        if held is None:
-            raise _unknown(sandbox)
-        if held.box is not None:
-            await held.box.close()
+        await self._sandboxes.delete(self._owner, sandbox)
 
     async def list(self) -> tuple[SandboxStatus, ...]:
-        held = sorted(self._sandboxes.items())
-        return tuple(_status(name, sandbox.box) for name, sandbox in held if sandbox.box is not None)
+        return self._sandboxes.list(self._owner)
 
     async def close(self) -> None:
-        self._closed = True
-        doomed = [held.box for held in self._sandboxes.values() if held.box is not None]
-        self._sandboxes.clear()
-        try:
-            await asyncio.gather(*(box.close() for box in doomed))
-        finally:
-            await self._engine.close()
+        if not self._is_lent:
+            await self._sandboxes.close()
 
     async def make(self, spec: SandboxSpec) -> Box:
         """A box of *spec* that the caller closes."""
-        self._refuse_when_closed()
-        return await self._engine.create(spec)
+        return await self._sandboxes.make(self._owner, spec)
 
-    def live(self, sandbox: str) -> Box:
-        """The box of a live sandbox, for its optional powers. Raises NotFound."""
-        held = self._sandboxes.get(sandbox)
-        if held is None or held.box is None:
-            raise _unknown(sandbox)
-        return held.box
-
-    @asynccontextmanager
-    async def box(self, spec: SandboxSpec) -> AsyncIterator[Box]:
+    def box(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Box]:
         """A box of *spec* for the length of a block."""
-        box = await self.make(spec)
-        try:
-            yield box
-        finally:
-            await box.close()
+        return self._sandboxes.box(self._owner, spec)
 
-    def _refuse_when_closed(self) -> None:
-        if self._closed:
-            raise Conflict("this service is closed: make another one")
-
-    def _forget(self, name: str, held: _Sandbox) -> None:
-        if self._sandboxes.get(name) is held:
-            del self._sandboxes[name]
+    def census(self) -> Census:
+        """How many sandboxes there are and were, of every owner."""
+        return self._sandboxes.census()
 
 
-class _Sandbox:
-    """A name somebody asked for; its box comes once, however many ask."""
-
-    def __init__(self, spec: SandboxSpec) -> None:
-        self.spec = spec
-        self.lock = asyncio.Lock()
-        self.box: Box | None = None
-
-
-def told(box: Box, events: list[Event]) -> Result:
+def told(box: Box, events: Iterable[Event]) -> Result:
     """The Result of *events* in *box*. Raises the error of a Failed event."""
     return fold(
         events,
@@ -134,11 +87,3 @@ def told(box: Box, events: list[Event]) -> Result:
         enforced=box.enforced,
         failover=box.failover,
     )
-
-
-def _status(name: str, box: Box) -> SandboxStatus:
-    return SandboxStatus(name, box.engine, box.isolation, box.enforced)
-
-
-def _unknown(sandbox: str) -> NotFound:
-    return NotFound(f"there is no live sandbox {sandbox!r}: make it with ensure")

@@ -16,11 +16,11 @@ from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.quantity import Bytes
 from sandlot.contracts.result import Result
 from sandlot.contracts.spec import Isolation, Limits, SandboxSpec
+from sandlot.sandboxes.streams import ended
+from sandlot.trees import pack
+from sandlot.trees.unpack import unpack
 
-from . import pack
-from .iteration import ended
 from .service import LocalService, told
-from .unpack import unpack
 
 _MOST_DISK = 16 * 2**30
 _FOR_PROGRAMS = 2 * 2**30

@@ -20,5 +20,21 @@ def a_sandbox_is_a_context() -> None:
         assert_type(box.run("print(1)"), sandlot.Result)
 
 
+def a_sandbox_of_a_server_is_used_alike() -> None:
+    with sandlot.Sandbox.connect("http://127.0.0.1:8080", id="a", memory="1Gi") as box:
+        assert_type(box, sandlot.Sandbox)
+        assert_type(box.shell("true", stdin=[b"a"]).exit_code, int)
+        assert_type(box.read("a"), bytes)
+        assert_type(box.start("1"), str)
+
+
+async def an_async_sandbox_is_awaited_or_entered() -> None:
+    async with sandlot.AsyncSandbox.local() as box:
+        assert_type(box, sandlot.AsyncSandbox)
+        assert_type(await box.run("print(1)"), sandlot.Result)
+        assert_type([event async for event in box.events(sandlot.Command(code=""))], list[sandlot.Event])
+    assert_type(await sandlot.AsyncSandbox.connect(), sandlot.AsyncSandbox)
+
+
 def the_version_is_text() -> None:
     assert_type(sandlot.__version__, str)

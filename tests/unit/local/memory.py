@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 from sandlot.contracts.capability import Feature, Viability
 from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box
-from sandlot.contracts.errors import NotFound, StartFailed
+from sandlot.contracts.errors import Conflict, NotFound, StartFailed, Unsupported
 from sandlot.contracts.events import Event, Exited, Reason, Started, Stderr, Stdout
-from sandlot.contracts.spec import Isolation, SandboxSpec
+from sandlot.contracts.lease import Ending, EndReason
+from sandlot.contracts.spec import Isolation, SandboxSpec, WorkspaceKind
 from sandlot.wire.archive import ArchiveReader, ArchiveWriter, Chunk, Member, MemberKind
 
 
@@ -24,19 +25,24 @@ class MemoryBox:
     features = Feature.NOTHING
     failover: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, spec: SandboxSpec | None = None) -> None:
+        self.spec = spec or SandboxSpec()
         self.files: dict[str, bytes] = {}
         self.closed = 0
         self.killed = 0
+        self.ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     async def run(self, command: Command) -> AsyncIterator[Event]:
         word, *rest = command.argv or ("echo", command.code or "")
-        yield Started("1")
         if word == "hang":
             try:
-                await asyncio.Event().wait()
+                yield Started("1")
+                await asyncio.shield(self.ending)
             finally:
                 self.killed += 1
+            yield Exited(Reason.BOX_DIED, 125, who="agent")
+            return
+        yield Started("1")
         if word == "cat":
             yield Stdout(b"".join([data async for data in command.input()]))
         elif word == "echo":
@@ -68,12 +74,23 @@ class MemoryBox:
             yield writer.member(member) + writer.data(data) + writer.end_member()
         yield writer.finish()
 
+    async def ended(self) -> Ending:
+        return await asyncio.shield(self.ending)
+
     async def close(self) -> None:
         self.closed += 1
+        self.die(EndReason.KILLED)
+
+    def die(self, reason: EndReason, detail: str = "agent: killed by SIGKILL") -> None:
+        if not self.ending.done():
+            self.ending.set_result(Ending(reason, 0.0, detail))
 
 
 class MemoryEngine:
-    """Makes MemoryBoxes; *failing* of them do not start."""
+    """Makes MemoryBoxes; *failing* of them do not start, and none while `open` is not set.
+
+    The next `busy` workspaces are still another box's, and workspaces of the kinds `refused` are none.
+    """
 
     name = "memory"
     isolation = Isolation.PROCESS
@@ -81,21 +98,38 @@ class MemoryEngine:
     def __init__(self, failing: int = 0) -> None:
         self.boxes: list[MemoryBox] = []
         self.failing = failing
+        self.busy = 0
+        self.refused: tuple[WorkspaceKind, ...] = ()
+        self.tried = 0
+        self.swept = 0
         self.closed = 0
+        self.open = asyncio.Event()
+        self.open.set()
+
+    @property
+    def living(self) -> list[MemoryBox]:
+        return [box for box in self.boxes if not box.closed]
 
     async def probe(self) -> Viability:
         return Viability(self.name, self.isolation)
 
     async def create(self, spec: SandboxSpec) -> Box:
-        del spec
+        self.tried += 1
         await asyncio.sleep(0)
+        await self.open.wait()
         if self.failing:
             self.failing -= 1
             raise StartFailed("not now")
-        self.boxes.append(MemoryBox())
+        if spec.workspace is not None and self.busy:
+            self.busy -= 1
+            raise Conflict("another box has it")
+        if spec.workspace is not None and spec.workspace.kind in self.refused:
+            raise Unsupported(f"no workspace of kind {spec.workspace.kind.value} here")
+        self.boxes.append(MemoryBox(spec))
         return self.boxes[-1]
 
     async def sweep(self) -> int:
+        self.swept += 1
         return 0
 
     async def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Sandboxes that have names: created once, leased, remembered, ended; whatever engine makes their boxes."""

@@ -1,0 +1,65 @@
+"""What a new sandbox is settled to be, and whether a later request agrees with it (pure).
+
+A value of a spec that is None or empty counts as not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields, replace
+from typing import Literal
+
+from sandlot.contracts.spec import Limits, Network, SandboxSpec, WorkspaceKind
+from sandlot.environments.environment import SYSTEM
+
+WorkspacePolicy = Literal["auto", "disk", "memory"]
+"""What workspaces of leased sandboxes lie on: an image where proven and else memory; the disk; memory."""
+
+_OPEN = {"environment": SYSTEM, "network": Network.NONE}
+"""What a spec that leaves these open means to an engine."""
+
+_COMPARED = ("environment", "isolation", "engine", "network", "mounts", "env")
+
+
+def settled(asked: SandboxSpec, defaults: SandboxSpec) -> SandboxSpec:
+    """*asked*, with what it leaves open taken from *defaults*."""
+    return replace(
+        asked,
+        environment=asked.environment or defaults.environment,
+        isolation=asked.isolation or defaults.isolation,
+        engine=asked.engine or defaults.engine,
+        network=asked.network or defaults.network,
+        limits=asked.limits.or_else(defaults.limits),
+        env=asked.env or defaults.env,
+        ttl=asked.ttl or defaults.ttl,
+    )
+
+
+def difference(asked: SandboxSpec, had: SandboxSpec) -> str | None:
+    """The first field in which *asked* says something else than *had*, the spec of a sandbox that exists.
+
+    The ttl is no difference: it renews the lease.
+    """
+    for name in _COMPARED:
+        wanted = getattr(asked, name)
+        if wanted and wanted != (getattr(had, name) or _OPEN.get(name)):
+            return name
+    for each in fields(Limits):
+        if getattr(asked.limits, each.name) not in (None, getattr(had.limits, each.name)):
+            return f"limits.{each.name}"
+    return None
+
+
+def kinds_to_try(
+    policy: WorkspacePolicy, ttl: float | None, proven: Collection[WorkspaceKind]
+) -> tuple[WorkspaceKind, ...]:
+    """What the workspace of a new sandbox may lie on, in the order to try.
+
+    Without a *ttl* it ends with its caller, so there is nothing to keep.
+    """
+    has_image = WorkspaceKind.IMAGE in proven
+    if policy == "memory" or ttl is None:
+        return (WorkspaceKind.MEMORY,)
+    if policy == "disk":
+        return (WorkspaceKind.IMAGE if has_image else WorkspaceKind.DIRECTORY,)
+    return (WorkspaceKind.IMAGE, WorkspaceKind.MEMORY) if has_image else (WorkspaceKind.MEMORY,)

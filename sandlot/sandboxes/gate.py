@@ -1,0 +1,135 @@
+"""Gate: so many at once, so many waiting, and no owner in another's way."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from sandlot.contracts.errors import PoolExhausted, QuotaDenied
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """How many may be inside and waiting, in all and of one owner; None means as many as in all."""
+
+    inside: int
+    waiting: int
+    inside_per_owner: int | None = None
+    waiting_per_owner: int | None = None
+
+    @classmethod
+    def shared(cls, inside: int, waiting: int) -> Self:
+        """A width of which no owner gets more than seven eighths: there is always room for others."""
+        return cls(inside, waiting, math.ceil(inside * 7 / 8), math.ceil(waiting * 7 / 8))
+
+
+class Gate:
+    """Lets callers in one by one; for one event loop.
+
+    A place that comes free goes to the owner who has the fewest inside, of several to the one who was let
+    in longest ago: whoever has a thousand waiting gets no more than whoever has one.
+    """
+
+    def __init__(self, what: str, width: Width) -> None:
+        """Let *what* (a plural noun, for errors) in as *width* says."""
+        self._what, self._width = what, width
+        self._inside: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._turns: dict[str, int] = {}
+        self._turn = 0
+
+    @property
+    def inside(self) -> int:
+        """How many are inside."""
+        return self._inside.total()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiting.values()))
+
+    @asynccontextmanager
+    async def place(self, owner: str) -> AsyncIterator[None]:
+        """A place inside for the length of a block, waited for in fairness.
+
+        Raises QuotaDenied when *owner* has as many waiting as one owner may, PoolExhausted when all have.
+        """
+        await self._enter(owner)
+        try:
+            yield
+        finally:
+            self._leave(owner)
+
+    async def _enter(self, owner: str) -> None:
+        if self._is_free_for(owner):
+            self._let_in(owner)
+            return
+        self._refuse_when_full(owner)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(owner, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave(owner)  # cancelled in the moment it was let in
+            else:
+                self._give_up(owner, turn)
+            raise
+
+    def _refuse_when_full(self, owner: str) -> None:
+        own, width = len(self._waiting.get(owner, ())), self._width
+        if self.waiting >= width.waiting:
+            raise PoolExhausted(
+                f"{self.inside} {self._what} are under way and {self.waiting} wait, "
+                "the most allowed: try again later"
+            )
+        if width.waiting_per_owner is not None and own >= width.waiting_per_owner:
+            raise QuotaDenied(f"you have {own} {self._what} waiting, the most allowed: try again later")
+
+    def _is_free_for(self, owner: str) -> bool:
+        most = self._width.inside_per_owner
+        return self.inside < self._width.inside and (most is None or self._inside[owner] < most)
+
+    def _let_in(self, owner: str) -> None:
+        self._inside[owner] += 1
+        self._turn += 1
+        self._turns[owner] = self._turn
+
+    def _leave(self, owner: str) -> None:
+        self._inside[owner] -= 1
+        if not self._inside[owner]:
+            del self._inside[owner]
+        self._admit()
+        self._forget(owner)
+
+    def _give_up(self, owner: str, turn: asyncio.Future[None]) -> None:
+        queue = self._waiting.get(owner, deque())
+        if turn in queue:  # a place that came free meanwhile may have passed it over already
+            queue.remove(turn)
+        if not queue:
+            self._waiting.pop(owner, None)
+        self._forget(owner)
+
+    def _forget(self, owner: str) -> None:
+        """Keep nothing of an owner who is neither inside nor waiting."""
+        if owner not in self._waiting and owner not in self._inside:
+            self._turns.pop(owner, None)
+
+    def _admit(self) -> None:
+        """Let in whom there is room for."""
+        while (owner := self._next()) is not None:
+            turn = self._waiting[owner].popleft()
+            if not self._waiting[owner]:
+                del self._waiting[owner]
+            if not turn.done():
+                self._let_in(owner)
+                turn.set_result(None)
+
+    def _next(self) -> str | None:
+        able = [owner for owner in self._waiting if self._is_free_for(owner)]
+        return min(able, key=lambda owner: (self._inside[owner], self._turns.get(owner, 0)), default=None)

@@ -1,0 +1,64 @@
+"""Means: what every sandbox works with, as values to be lent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sandlot.contracts.engine import Engine
+from sandlot.contracts.spec import DEFAULT_LIMITS, WorkspaceKind
+
+from .census import Tally
+from .gate import Gate
+from .record import Record
+from .registry import Registry
+from .shared import finished
+
+Clock = Callable[[], float]
+"""Seconds since the epoch."""
+
+
+class WorkspaceStore(Protocol):
+    """Keeps workspaces on disk by name. Its methods are slow: they are called in threads."""
+
+    def kinds(self) -> Mapping[WorkspaceKind, str | None]:
+        """What workspaces can lie on here: None for what was proven, else why it does not work."""
+
+    def create(self, name: str, kind: WorkspaceKind, size: int, inodes: int, /) -> object:
+        """Make a new, empty one of at most *size* bytes and *inodes* files. Raises SandlotError kinds."""
+
+    def remove(self, name: str, /) -> object:
+        """Remove it and all it holds; an unknown one is no error."""
+
+    def names(self) -> Collection[str]:
+        """Those there are."""
+
+    def sweep(self) -> object:
+        """Finish what a crash cut short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """`swept` is set once what a killed predecessor left is gone; no kept workspace is used before."""
+
+    engine: Engine
+    registry: Registry
+    store: WorkspaceStore | None
+    starts: Gate
+    clock: Clock
+    tally: Tally = field(default_factory=Tally)
+    swept: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def furnish(self, record: Record) -> None:
+        """Make the workspace of *record*, when it is one to be kept."""
+        if record.is_durable and self.store is not None:
+            limits = record.spec.limits.or_else(DEFAULT_LIMITS)
+            size, inodes = int(limits.disk or 0), int(limits.inodes or 0)
+            await finished(self.store.create, record.key, record.kind, size, inodes)
+
+    async def clear(self, record: Record) -> None:
+        """Remove the workspace of *record*, when it was one to be kept."""
+        if record.is_durable and self.store is not None:
+            await finished(self.store.remove, record.key)
