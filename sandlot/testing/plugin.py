@@ -25,6 +25,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the group `sandlot`."""
     group = parser.getgroup("sandlot")
     group.addoption(
+        "--cycles",
+        type=int,
+        default=150,
+        metavar="COUNT",
+        help="sandboxes made and deleted one after the other where leaks are looked for (default: 150)",
+    )
+    group.addoption(
+        "--examples",
+        type=int,
+        default=10,
+        metavar="COUNT",
+        help="requests made up for each operation of the API, besides those at its edges (default: 10)",
+    )
+    group.addoption(
         "--require-engine",
         action="append",
         default=[],

@@ -1,0 +1,1 @@
+"""The server: the Service of this machine over HTTP, spoken in one or more dialects."""

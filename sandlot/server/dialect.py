@@ -1,0 +1,73 @@
+"""The seam between the server and the wire formats it speaks: what a dialect is given and what it gives."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from sandlot.settings import Settings
+
+from .lifecycle import Lifecycle, Services
+from .metrics import Metrics
+
+GROUP = "sandlot.dialects"
+"""The entry points that name dialects; each is a `Callable[[Context], Dialect]`."""
+_FROM_SOURCE = {"native": "sandlot.server.dialects.native:routes"}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every route may use. There is one per server; `access.context_of` gives a request its own."""
+
+    settings: Settings
+    metrics: Metrics
+    lifecycle: Lifecycle
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch."""
+
+    @property
+    def service(self) -> Services:
+        """The services of all owners. Raises StartFailed while they are being opened."""
+        return self.lifecycle.service
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A wire format: its routes, and what the document of the API says of them.
+
+    `openapi` maps a path such as `/v1/run` to its OpenAPI 3.1 path item, for routes that FastAPI does not
+    describe itself; `schemas` are what they refer to as `#/components/schemas/...`.
+    """
+
+    name: str
+    routes: Sequence[BaseRoute]
+    openapi: Mapping[str, Any] = field(default_factory=dict)
+    schemas: Mapping[str, Any] = field(default_factory=dict)
+
+
+def dialects(context: Context) -> list[Dialect]:
+    """Every installed dialect. One that cannot be loaded is told to the log and left out."""
+    found = []
+    for point in sorted(_points(), key=lambda point: point.name):
+        try:
+            make: Callable[[Context], Dialect] = point.load()
+            found.append(make(context))
+        except (ImportError, AttributeError) as cause:
+            _log.error("dialect %s cannot be loaded: %s", point.name, cause)
+    return found
+
+
+def _points() -> list[EntryPoint]:
+    found = list(entry_points(group=GROUP))
+    try:
+        distribution("sandlot")
+    except PackageNotFoundError:  # a source tree that was never installed
+        found += [EntryPoint(name, target, GROUP) for name, target in _FROM_SOURCE.items()]
+    return found

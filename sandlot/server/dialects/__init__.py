@@ -1,0 +1,1 @@
+"""The wire formats the server speaks, a folder each; they never meet."""

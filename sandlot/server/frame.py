@@ -1,0 +1,150 @@
+"""The outermost layer around every request: its names, its counting, its line in the log, its errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import errors, tracing
+from .bodies import announced
+from .dialect import Context
+from .lifecycle import Phase
+from .metrics import NO_ROUTE
+
+_access = logging.getLogger("sandlot.access")
+_log = logging.getLogger(__name__)
+_SHORT = 64 * 1024
+_NO_GUESSING = (b"x-content-type-options", b"nosniff")
+_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start", "websocket.close")
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The value of a request's header when it comes exactly once; None otherwise."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return values[0] if len(values) == 1 else None
+
+
+class Frame:
+    """ASGI: names the request, lets the layers inside answer it, and tells how that went."""
+
+    def __init__(self, app: ASGIApp, context: Context, routes: Mapping[Any, str]) -> None:
+        """Frame *app*; *routes* gives the template of the route that an endpoint serves."""
+        self._app = app
+        self._context = context
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = _Exchange(scope, send)
+        scope.setdefault("state", {}).update(
+            context=self._context, request_id=exchange.request_id, traceparent=exchange.traceparent
+        )
+        self._context.metrics.began()
+        try:
+            with self._context.lifecycle.running():
+                await self._answered(exchange, receive)
+        finally:
+            self._tell(exchange)
+
+    async def _answered(self, exchange: _Exchange, receive: Receive) -> None:
+        try:
+            await self._app(exchange.scope, exchange.receiving(receive), exchange.send)
+        except errors.EXPECTED as error:
+            await exchange.tell(error, receive)
+        except asyncio.CancelledError:
+            if self._context.lifecycle.phase is not Phase.DRAINING:
+                raise
+            exchange.is_broken = True  # the grace of a server that was told to stop has passed
+        except Exception as error:  # noqa: BLE001 - the edge of a request: the log gets it, the client an id
+            _log.exception("request %s failed", exchange.request_id)
+            await exchange.tell(error, receive)
+
+    def _tell(self, exchange: _Exchange) -> None:
+        scope, seconds = exchange.scope, time.perf_counter() - exchange.began
+        route = self._routes.get(scope.get("endpoint"), NO_ROUTE)
+        method = scope.get("method", "WEBSOCKET")
+        self._context.metrics.ended(method, route, exchange.status, seconds)
+        caller = scope["state"].get("caller")
+        _access.info(
+            "%s %s %d",
+            method,
+            scope["path"],
+            exchange.status,
+            extra={
+                "about": {
+                    "request": exchange.request_id,
+                    "trace": tracing.trace_id(exchange.traceparent),
+                    "key": caller.key_id if caller else None,
+                    "route": route,
+                    "ms": round(seconds * 1000, 3),
+                    "bytes": exchange.sent,
+                    "broken": exchange.is_broken or None,
+                }
+            },
+        )
+
+
+class _Exchange:
+    """One request and what was answered so far."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self.began = time.perf_counter()
+        self.request_id = tracing.request_id(header(scope, b"x-request-id"))
+        self.traceparent = tracing.traceparent(header(scope, b"traceparent"))
+        self.status = errors.CLIENT_CLOSED_REQUEST
+        self.sent = 0
+        self.is_started = False
+        self.is_whole = False
+        # The rest of a short body is soon thrown away; a long one that nobody wants is not waited for.
+        size = announced(scope)
+        self._is_unread = size is None or size > _SHORT
+        self.is_broken = False
+        self._send = send
+
+    def receiving(self, receive: Receive) -> Receive:
+        """*receive*, noticing when the body has been read."""
+
+        async def noticing() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                self._is_unread = False
+            return message
+
+        return noticing
+
+    async def send(self, message: Message) -> None:
+        if message["type"] in _STARTS:
+            self.is_started = True
+            self.status = message.get("status", 101 if message["type"] == "websocket.accept" else 403)
+            if message["type"] != "websocket.close":
+                # What a guest wrote is never to be taken for a page: no browser guesses types here.
+                more = [(b"x-request-id", self.request_id.encode("ascii")), _NO_GUESSING]
+                more += [(b"connection", b"close")] if self._is_unread else []
+                message = {**message, "headers": [*message.get("headers", ()), *more]}
+        elif message["type"].endswith(".body"):
+            self.sent += len(message.get("body", b""))
+            self.is_whole = not message.get("more_body", False)
+        await self._send(message)
+
+    async def tell(self, error: Exception, receive: Receive) -> None:
+        """Answer with *error*; once an answer has begun, the connection breaks instead."""
+        if self.is_started:
+            self.is_broken = not self.is_whole
+            if self.scope["type"] == "websocket" and self.status == 101:
+                await self._send({"type": "websocket.close", "code": 1011})
+            return
+        await refuse(errors.answer(error, self.scope, self.request_id), self.scope, receive, self.send)
+
+
+async def refuse(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send *response*, to a WebSocket's handshake as its denial (ASGI's websocket.http.response)."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    await response(scope, receive, send)

@@ -1,0 +1,163 @@
+"""What a request passes before a byte of its body is read: drain, Host and Origin, and who asks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sandlot.contracts.errors import Forbidden, Unauthorized
+
+from . import keys, peers
+from .access import LOCAL, Caller
+from .dialect import Context
+from .hosts import HostRules
+from .keyring import KeyRing
+from .lifecycle import Phase
+from .protocol import Connection
+
+OPEN = ("/healthz", "/readyz")
+"""Routes that tell nothing worth a key: a supervisor asks them by whatever name it knows."""
+_SUBPROTOCOL = "sandlot.key."
+_IN_QUERY = (b"access_token=", b"api_key=", b"token=", b"key=")
+
+
+class Drain:
+    """ASGI: a server that was told to stop begins nothing new."""
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        """Guard *app*."""
+        self._app = app
+        self._lifecycle = context.lifecycle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._lifecycle.phase is Phase.DRAINING and scope["path"] not in OPEN:
+            raise HTTPException(
+                503,
+                "the server is stopping: ask another one, or again in some seconds",
+                {"Retry-After": "5", "Connection": "close"},
+            )
+        await self._app(scope, receive, send)
+
+
+class Doors:
+    """ASGI: requests by names that are not ours, and from pages that may not send them, are refused."""
+
+    def __init__(self, app: ASGIApp, context: Context, rules: HostRules) -> None:
+        """Guard *app* by *rules*."""
+        self._app = app
+        self._metrics = context.metrics
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        host, origin = _once(scope, b"host"), _once(scope, b"origin")
+        if scope["path"] not in OPEN and not self._rules.allows_host(host):
+            self._metrics.refused("host")
+            raise Forbidden("this server is not called by that name: use --allow-host to add one")
+        if not self._rules.allows_origin(origin, host):
+            self._metrics.refused("origin")
+            raise Forbidden("a page of that origin may not call this server: use --allow-origin to add one")
+        await self._app(scope, receive, send)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Which callers are let in: with a key of *ring*; without one where *is_loopback* and *mode* allow it."""
+
+    ring: KeyRing
+    mode: str
+    is_loopback: bool
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether keyless callers are refused now."""
+        if not self.is_loopback or self.mode == "keys":
+            return True
+        return self.mode == "auto" and self.ring.is_in_use
+
+
+class Authentication:
+    """ASGI: puts the Caller into the request's state, or refuses."""
+
+    def __init__(self, app: ASGIApp, context: Context, access: Access) -> None:
+        """Guard *app* by *access*."""
+        self._app = app
+        self._context = context
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            caller = await self._caller(scope)
+        except Unauthorized:
+            self._context.metrics.refused("key")
+            if scope["path"] not in OPEN:
+                raise
+            caller = _STRANGER
+        except Forbidden:
+            self._context.metrics.refused("peer")
+            if scope["path"] not in OPEN:
+                raise
+            caller = _STRANGER
+        scope["state"]["caller"] = caller
+        await self._app(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Caller:
+        _refuse_keys_in_query(scope["query_string"])
+        token = _token(scope)
+        if token is None:
+            if self._access.needs_key:
+                raise Unauthorized(_WANTED)
+            await self._demand_own_user(scope)
+            return LOCAL
+        key = self._access.ring.opened(token, self._context.clock())
+        if key is None:
+            raise Unauthorized(_WANTED)
+        return Caller(key.owner, key.scopes, key.id, is_local=False)
+
+    async def _demand_own_user(self, scope: Scope) -> None:
+        connection: Connection | None = scope["state"].get("connection")
+        told, uid = (True, None) if connection is None else await connection.user()
+        if not peers.is_ours(told, uid):
+            raise Forbidden(
+                f"another user of this machine needs a key, the server is of uid {os.geteuid()}: "
+                "ask its operator for `sandlot key create`"
+            )
+
+
+_WANTED = "a valid key is wanted: send `Authorization: Bearer sl_...` (sandlot key create makes one)"
+_STRANGER = Caller("", frozenset(), None, is_local=False)
+
+
+def _refuse_keys_in_query(query: bytes) -> None:
+    """Queries end up in logs and histories, so a key there is burnt: it is refused even if it is right."""
+    if any(part.startswith(_IN_QUERY) for part in query.lower().split(b"&")) or keys.ANYWHERE.search(
+        unquote_to_bytes(query)
+    ):
+        raise Unauthorized("a key never stands in a query: send it as `Authorization: Bearer sl_...`")
+
+
+def _token(scope: Scope) -> str | None:
+    """The credential that came, right or wrong; None when none did. Raises Unauthorized for a strange one."""
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    named = [name for name in scope.get("subprotocols", ()) if name.startswith(_SUBPROTOCOL)]
+    if not values and not named:
+        return None
+    if len(values) + len(named) > 1:
+        raise Unauthorized(_WANTED)
+    if named:
+        return str(named[0][len(_SUBPROTOCOL) :])
+    scheme, _space, token = values[0].partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise Unauthorized(_WANTED)
+    return str(token.strip().decode("latin-1"))
+
+
+def _once(scope: Scope, name: bytes) -> str | None:
+    """A header that may come once; one that comes more often is no name we know."""
+    values = [value for key, value in scope["headers"] if key == name]
+    if not values:
+        return None
+    return str(values[0].decode("latin-1")) if len(values) == 1 else ""

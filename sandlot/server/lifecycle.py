@@ -1,0 +1,106 @@
+"""From start to end of a server: what it stands on, and whether it takes requests."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from sandlot.contracts.errors import StartFailed
+from sandlot.contracts.service import Service
+from sandlot.sandboxes.census import Census
+
+_CLEANUP = 10.0
+"""Seconds that cancelled requests have to clean up."""
+
+
+class Services(Protocol):
+    """What the server stands on: one Service per owner (sandlot.local gives it)."""
+
+    def of(self, owner: str) -> Service:
+        """The sandboxes of *owner*, who sees no others."""
+
+    def census(self) -> Census:
+        """How many sandboxes there are, of every owner."""
+
+    async def close(self) -> None:
+        """Let go of everything; idempotent."""
+
+
+class Phase(enum.Enum):
+    """How far a server is."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    DRAINING = "draining"
+    """Told to stop: what runs may end, nothing new begins."""
+
+
+class Lifecycle:
+    """The one mutable thing of a server that its parts share."""
+
+    def __init__(self) -> None:
+        """Begin in STARTING."""
+        self.phase = Phase.STARTING
+        self.draining = asyncio.Event()
+        """Set when the server is told to stop: endless streams end then."""
+        self._service: Services | None = None
+        self._requests: set[asyncio.Task[object]] = set()
+
+    @property
+    def service(self) -> Services:
+        """What the server stands on. Raises StartFailed before it is open."""
+        if self._service is None:
+            raise StartFailed("the server is still starting: ask again in a second")
+        return self._service
+
+    def open(self, service: Services) -> None:
+        """Take requests, and answer them with *service*."""
+        self._service = service
+        if self.phase is Phase.STARTING:
+            self.phase = Phase.SERVING
+
+    def drain(self) -> None:
+        """Take no more requests; idempotent."""
+        self.phase = Phase.DRAINING
+        self.draining.set()
+
+    async def close(self) -> None:
+        """Let go of the service, if it was opened; idempotent."""
+        if self._service is not None:
+            await self._service.close()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the current task as a request while the block lasts."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a request is answered by a task of its own
+        self._requests.add(task)
+        try:
+            yield
+        finally:
+            self._requests.discard(task)
+
+    async def finish(self, grace: float, hurry: asyncio.Event) -> int:
+        """Wait until no request runs, for *grace* seconds or until *hurry*; then end the rest, and count it.
+
+        New requests are refused meanwhile (`drain` came first).
+        """
+        hurried = asyncio.ensure_future(hurry.wait())
+        try:
+            async with asyncio.timeout(grace):
+                while self._requests and not hurry.is_set():
+                    waiting = [*self._requests, hurried]
+                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            pass
+        finally:
+            hurried.cancel()
+        doomed = list(self._requests)
+        for task in doomed:
+            task.cancel()
+        if doomed:
+            await asyncio.wait(doomed, timeout=_CLEANUP)
+        return len(doomed)

@@ -1,0 +1,97 @@
+"""The server's counters, as Prometheus reads them: few labels, each with few values, none a caller's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from sandlot.contracts.lease import State
+from sandlot.sandboxes.census import Census
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "WEBSOCKET"}
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+NO_ROUTE = "none"
+"""The label of requests that no route took: what a caller made up never becomes a label."""
+
+
+class Metrics:
+    """The counters of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter(
+            "sandlot_http_requests", "Requests answered.", labels, registry=self.registry
+        )
+        self._seconds = Histogram(
+            "sandlot_http_request_seconds",
+            "Time from a request's head to the end of its answer.",
+            ("method", "route"),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._open = Gauge("sandlot_http_requests_open", "Requests being answered.", registry=self.registry)
+        self._refused = Counter(
+            "sandlot_http_refused", "Requests refused before a route.", ("why",), registry=self.registry
+        )
+        self._lag = Gauge(
+            "sandlot_event_loop_lag_seconds",
+            "How late the loop came of late.",
+            registry=self.registry,
+        )
+
+    def began(self) -> None:
+        """A request came."""
+        self._open.inc()
+
+    def ended(self, method: str, route: str, status: int, seconds: float) -> None:
+        """It was answered with *status* by the route of template *route*, after *seconds*."""
+        method = method if method in _METHODS else "OTHER"
+        self._open.dec()
+        self._requests.labels(method, route, f"{status // 100}xx").inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+    def refused(self, why: str) -> None:
+        """A request was refused by the rule called *why*."""
+        self._refused.labels(why).inc()
+
+    def lag(self, seconds: float) -> None:
+        """How late the event loop came."""
+        self._lag.set(seconds)
+
+    def follow(self, census: Callable[[], Census]) -> None:
+        """Ask *census* for the numbers of sandboxes whenever the counters are read."""
+        self.registry.register(_Population(census))
+
+    def text(self) -> tuple[bytes, str]:
+        """Everything in Prometheus' text format, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+class _Population(Collector):
+    """The sandboxes of every owner, as they are when somebody looks."""
+
+    def __init__(self, census: Callable[[], Census]) -> None:
+        self._census = census
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._census()
+        states = GaugeMetricFamily("sandlot_sandboxes", "Sandboxes of every owner.", labels=["state"])
+        for state in State:
+            states.add_metric([state.value], now.sandboxes.get(state, 0))
+        yield states
+        ended = CounterMetricFamily("sandlot_boxes_ended", "Boxes that ended, by why.", labels=["reason"])
+        for reason, count in now.ended.items():
+            ended.add_metric([reason.value], count)
+        yield ended
+        yield CounterMetricFamily("sandlot_boxes_started", "Boxes that started.", now.started)
+        yield CounterMetricFamily("sandlot_boxes_failed", "Boxes that did not start.", now.failed_starts)
+        yield GaugeMetricFamily("sandlot_starts", "Boxes being started.", now.starts)
+        yield GaugeMetricFamily("sandlot_starts_waiting", "Starts that wait.", now.starts_waiting)
+        yield GaugeMetricFamily("sandlot_commands", "Programs that run.", now.commands)
+        yield GaugeMetricFamily("sandlot_commands_waiting", "Programs that wait.", now.commands_waiting)

@@ -1,0 +1,210 @@
+"""Uvicorn's HTTP protocol with bounds that it leaves to its surroundings: slow, huge and unread requests.
+
+The head of a request is complete within ten seconds and 64 KiB. What surrounds the body (chunk sizes, chunk
+extensions, trailers) stays in proportion to it. Where an answer goes out before its request has come in,
+the connection lingers: closing it at once would reset it, and the client would lose the answer (RFC 9112,
+section 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from . import peers
+
+LARGEST_HEAD = 64 * 1024
+_LARGEST_OVERHEAD = 64 * 1024
+_OVERHEAD_PER_BYTE = 8  # a body in chunks of one byte is five times its size
+_REFUSAL = (
+    b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+    b"connection: close\r\n\r\n%b"
+)
+
+
+class Connection:
+    """Who is at the other end of a connection, looked up at most once."""
+
+    def __init__(self, raw: socket.socket | None) -> None:
+        """Remember the connection's own socket."""
+        self._socket = raw
+        self._found: asyncio.Task[tuple[bool, int | None]] | None = None
+
+    async def user(self) -> tuple[bool, int | None]:
+        """Whether this machine tells the peer's user, and their uid (peers)."""
+        if self._found is None:
+            self._found = asyncio.ensure_future(self._look())
+        return await asyncio.shield(self._found)
+
+    async def _look(self) -> tuple[bool, int | None]:
+        if self._socket is None:
+            return True, None
+        try:
+            if self._socket.family == socket.AF_UNIX:
+                return peers.uid_of_unix(self._socket)
+            peer, local = self._socket.getpeername()[:2], self._socket.getsockname()[:2]
+        except OSError:
+            return True, None  # it is gone
+        uid = peers.quick_uid_of_tcp(peer, local)
+        if uid is not None:
+            return True, uid
+        # The kernel's table takes it long to print: it is read beside the event loop.
+        return await asyncio.to_thread(peers.uid_of_tcp, peer, local)
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    head_seconds = 10.0
+    linger_seconds = 2.0
+    """How long a client may still send what nobody reads, after its answer."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """Take a connection for uvicorn's *config*."""
+        super().__init__(config, server_state, app_state, _loop)
+        self._in_head = True
+        self._is_refused = False
+        self._heads = 0
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._other_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def has_unread_request(self) -> bool:
+        """Whether the client is still sending what nobody will read."""
+        return not self._in_head
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        lingering: Any = _Lingering(transport, self)
+        super().connection_made(lingering)
+        self.app_state = {**self.app_state, "connection": Connection(transport.get_extra_info("socket"))}
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_head_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused or self.transport.is_closing():
+            return
+        if self._in_head and self._head_timer is None and self._is_idle:
+            self._await_head()
+        heads, was_in_head, body_bytes = self._heads, self._in_head, self._body_bytes
+        super().data_received(data)
+        if self._heads != heads:
+            return
+        if self._in_head and was_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > LARGEST_HEAD:
+                self._refuse_head()
+        else:
+            self._other_bytes += len(data) - (self._body_bytes - body_bytes)
+            if self._other_bytes > _LARGEST_OVERHEAD + _OVERHEAD_PER_BYTE * self._body_bytes:
+                self.transport.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Trailers come by the same door; nobody here wants them, and the gate has read the headers.
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._forget_head_timer()
+        self._heads += 1
+        if self._is_refused:
+            return
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > LARGEST_HEAD:
+            self._refuse_head()
+            return
+        self._in_head, self._head_bytes, self._body_bytes, self._other_bytes = False, 0, 0, 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if not self._is_refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        if not self._is_refused:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.has_unread_request:
+            self.loop.call_later(self.linger_seconds, self._give_up_unread, self._heads)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._forget_head_timer()
+        super().handle_websocket_upgrade()
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or bool(self.cycle.response_complete)
+
+    def _give_up_unread(self, heads: int) -> None:
+        if self.has_unread_request and self._heads == heads:
+            self.transport.abort()
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
+
+    def _forget_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._head_bytes:
+            self._refuse(b"408 Request Timeout", b"the head of the request did not come in time\n")
+        else:
+            self.transport.close()
+
+    def _refuse_head(self) -> None:
+        self._refuse(b"431 Request Header Fields Too Large", b"the head of the request exceeds 64 KiB\n")
+
+    def _refuse(self, status: bytes, text: bytes) -> None:
+        """Refuse what never became a request: there is no request id to tell."""
+        self._is_refused = True
+        if self._is_idle:
+            self.transport.write(_REFUSAL % (status, len(text), text))
+        self.transport.close()
+
+
+class _Lingering:
+    """A transport whose `close` first lets the client read the answer."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: GuardedProtocol) -> None:
+        self._transport = transport
+        self._protocol = protocol
+        self._is_closing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._is_closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        if not (self._protocol.has_unread_request and self._transport.can_write_eof()):
+            self._transport.close()
+            return
+        self._is_closing = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._protocol.loop.call_later(self._protocol.linger_seconds, self._transport.close)

@@ -1,0 +1,188 @@
+"""A server from start to end: listen, open the service, answer, drain, let go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from sandlot.contracts.errors import InvalidSpec
+from sandlot.settings import Settings
+
+from . import hosts
+from .app import build_app
+from .dialect import Context, dialects
+from .gate import Access
+from .health import Health
+from .keyring import KeyRing
+from .lifecycle import Lifecycle, Services
+from .listening import BACKLOG, listen, most_connections, place_of
+from .metrics import Metrics
+from .notify import notify
+from .protocol import GuardedProtocol
+
+_log = logging.getLogger(__name__)
+_KEEP_ALIVE = 75
+_LARGEST_MESSAGE = 2**20
+# asyncio accepts as many connections in one go as its backlog is long: 2048 of them would stop everybody
+# else for a third of a second. The kernel's backlog is set again afterwards.
+_ACCEPTED_AT_ONCE = 64
+Opener = Callable[[Settings], Awaitable[Services]]
+
+
+async def serve(
+    settings: Settings, open_service: Opener, told: Callable[[str], None], descriptor: int | None = None
+) -> None:
+    """Serve until SIGTERM, SIGINT or SIGHUP, then drain; a second signal hastens that.
+
+    *open_service* gives what the server stands on; requests are answered from the start, with 503 until it
+    is open. *told* hears the server's address once it is. *descriptor* is a socket that was opened for us.
+    Raises InvalidSpec or Conflict when it cannot listen or be opened.
+    """
+    with contextlib.closing(listen(settings, descriptor)) as listener:
+        place = place_of(listener)
+        access = Access(KeyRing(settings.keys_file), settings.auth, place.is_local)
+        _refuse_unguarded(access, place.url)
+        context = Context(settings, Metrics(), Lifecycle())
+        health = Health(context.lifecycle, context.metrics, settings.data_directory)
+        app = build_app(context, dialects(context), health, access, hosts.rules(place, settings))
+        server = _Server(_config(app))
+        try:
+            with _signals() as (stop, hurry):
+                async with _alongside(health.watch()):
+                    answering = asyncio.ensure_future(server.serve([listener]))
+                    answering.add_done_callback(lambda _: stop.set())
+                    try:
+                        await _stand(context, health, open_service, stop, lambda: told(place.url))
+                    finally:
+                        await _drain(context, server, hurry)
+                        await answering
+                        await context.lifecycle.close()
+        finally:
+            if descriptor is None and settings.unix is not None:
+                settings.unix.unlink(missing_ok=True)
+
+
+async def _stand(
+    context: Context, health: Health, open_service: Opener, stop: asyncio.Event, ready: Callable[[], None]
+) -> None:
+    """Open the service and answer with it until *stop*; who calls closes it."""
+    opening = asyncio.ensure_future(open_service(context.settings))
+    if not await _before(stop, opening):
+        return
+    service = opening.result()
+    context.lifecycle.open(service)
+    context.metrics.follow(service.census)
+    ready()
+    notify("READY=1")
+    async with _alongside(health.prove()):
+        await stop.wait()
+
+
+async def _drain(context: Context, server: _Server, hurry: asyncio.Event) -> None:
+    """End in order: nothing new, what runs may finish, then the connections."""
+    notify("STOPPING=1")
+    context.lifecycle.drain()
+    server.stop_accepting()
+    _log.info("told to stop: what runs has %g s", context.settings.grace)
+    ended = await context.lifecycle.finish(context.settings.grace, hurry)
+    if ended:
+        _log.warning("ended %d requests that still ran", ended)
+    server.handle_exit(signal.SIGTERM, None)  # there are no requests left: it closes the connections
+
+
+async def _before(stop: asyncio.Event, work: asyncio.Future[Any]) -> bool:
+    """Whether *work* was done before *stop*; else it is cancelled, and has ended. Its error is raised."""
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+        return work.done()
+    finally:
+        stopping.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait([work])
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, whose end is decided by us."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        return contextlib.nullcontext()
+
+    def stop_accepting(self) -> None:
+        """Let nobody in any more; those who are in stay."""
+        for listening in getattr(self, "servers", ()):
+            listening.close()
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=GuardedProtocol,
+        ws="websockets-sansio",
+        ws_max_size=_LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # a small frame must not become a large message
+        loop="asyncio",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # who asks is told by the connection, never by a header
+        server_header=False,
+        backlog=_ACCEPTED_AT_ONCE,
+        limit_concurrency=most_connections(),
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=1,  # requests have had their grace before
+    )
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+    """Two events: we were told to stop, and told so again."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    told = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    # Who starts us with nohup(1), or in the background of a shell, has some of them ignored.
+    numbers = [number for number in told if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in numbers:
+        loop.add_signal_handler(number, lambda: hurry.set() if stop.is_set() else stop.set())
+    try:
+        yield stop, hurry
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def _alongside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let *work* go on beside the block, and end with it."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _refuse_unguarded(access: Access, url: str) -> None:
+    """No server that others reach answers without keys."""
+    if access.is_loopback:
+        return
+    if access.mode == "local" or not access.ring.all():
+        raise InvalidSpec(
+            f"{url} is reached from other machines and there is no API key: make one with "
+            "`sandlot key create NAME`, or listen at 127.0.0.1 or --unix PATH"
+        )

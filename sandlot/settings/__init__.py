@@ -1,0 +1,28 @@
+"""What the operator chose: one dataclass, one loader, every value with its origin.
+
+Precedence: flag > `SANDLOT_*` variable > project file > user file > default. This is the one room
+that reads environment variables and configuration files. Unknown names and bad values are errors.
+
+The project file is `sandlot.toml` in the working directory. It may come with code nobody has read, so
+it may choose an environment and lower limits, but neither raise one above its default nor choose what
+takes a wall down (engine, isolation, network), whom we talk to, or where a directory lies.
+"""
+
+from __future__ import annotations
+
+from .places import PROJECT_FILE, config_files, directories
+from .sources import load
+from .surroundings import installer_variables, notify_socket, proxy_variables, terminal_variables
+from .values import Settings
+
+__all__ = [
+    "PROJECT_FILE",
+    "Settings",
+    "config_files",
+    "directories",
+    "installer_variables",
+    "load",
+    "notify_socket",
+    "proxy_variables",
+    "terminal_variables",
+]

@@ -1,0 +1,115 @@
+"""Settings: the values in force, as one frozen dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from sandlot.contracts.quantity import Bytes, Cores, Seconds
+from sandlot.contracts.spec import DEFAULT_TIMEOUT, Isolation, Limits, Network
+
+SECRETS = ("key",)
+"""Settings whose value is never shown."""
+DEFAULT_GRACE = Seconds(20.0)
+DEFAULT_UPLOAD = Bytes(2 * 2**30)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values in force. A limit of None means the default of `contracts.spec` where it can be enforced.
+
+    `origins` names for each field where its value came from: `default`, `flag --memory`,
+    `variable SANDLOT_MEMORY` or `file /etc/sandlot/config.toml`.
+    """
+
+    data_directory: Path
+    """Environments, agent archives and keys; boxes read from here, so it lies in no private home of root."""
+    runtime_directory: Path
+    """Sockets and locks of running processes."""
+    engine: Optional[str] = None
+    isolation: Optional[Isolation] = None
+    environment: Optional[str] = None
+    """None means `default` if such an environment exists, else `system`."""
+    network: Network = Network.NONE
+    timeout: Seconds = DEFAULT_TIMEOUT
+    memory: Optional[Bytes] = None
+    cpu: Optional[Cores] = None
+    pids: Optional[int] = None
+    disk: Optional[Bytes] = None
+    inodes: Optional[int] = None
+    output: Optional[Bytes] = None
+    open_files: Optional[int] = None
+
+    url: Optional[str] = None
+    """The server that client verbs speak to, without a slash at its end."""
+    key: Optional[str] = field(default=None, repr=False)
+    """The API key shown to that server: given by `key`, or read from the file that the setting `key_file`
+    names."""
+
+    host: str = "127.0.0.1"
+    """Where `serve` listens, with `port`; 0 is a free one."""
+    port: int = 8080
+    unix: Optional[Path] = None
+    """A Unix socket to listen at instead of host and port."""
+    auth: str = "auto"
+    """`keys`, `local` (keyless, loopback or Unix socket only), or `auto`: keys once there is one."""
+    allow_hosts: Tuple[str, ...] = ()
+    """Names, with or without a port, by which clients may call the server besides loopback's."""
+    allow_origins: Tuple[str, ...] = ()
+    """Web origins whose pages may call the server, such as `https://console.example`."""
+    grace: Seconds = DEFAULT_GRACE
+    """How long a server that was told to stop waits for what runs."""
+    workspaces: str = "auto"
+    """What durable workspaces lie on: `disk`, `memory` (they are not durable), or what works: `auto`."""
+    most_sandboxes: int = 1000
+    """Sandboxes of a server at once, and those of one owner."""
+    most_sandboxes_per_owner: int = 200
+    most_commands: int = 256
+    """Commands of a server that run at once, and those that wait for their turn."""
+    most_waiting: int = 512
+    most_upload: Bytes = DEFAULT_UPLOAD
+    """Bytes in the body of one upload."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Container image names that clients say, and the environment each of them means."""
+    allow_process: bool = False
+    """Whether the engine `process` may be used over HTTP: its programs share the server's uid."""
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that were set, as one value."""
+        return Limits(**{f.name: getattr(self, f.name) for f in fields(Limits)})
+
+    @property
+    def environments_directory(self) -> Path:
+        """Where named environments live, one folder each."""
+        return self.data_directory / "environments"
+
+    @property
+    def keys_file(self) -> Path:
+        """Where a server keeps its API keys, as hashes."""
+        return self.data_directory / "keys.json"
+
+    def to_json(self) -> Dict[str, Dict[str, Any]]:
+        """Every field with its value in JSON's types and its origin; of a secret only that it is set."""
+        names = [f.name for f in fields(self) if f.name != "origins"]
+        return {name: {"value": self._shown(name), "origin": self.origins[name]} for name in names}
+
+    def _shown(self, name: str) -> Any:
+        value = getattr(self, name)
+        if name in SECRETS:
+            return None if value is None else "set"
+        return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Isolation):
+        return value.name.lower()
+    if isinstance(value, Network):
+        return value.value
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value) if isinstance(value, Path) else value
