@@ -7,6 +7,9 @@ from typing import Callable, Dict
 
 from sandlot import settings
 
+from . import arguments_bench, arguments_sandboxes, arguments_server
+from .parsing import parser_of
+
 SETTINGS = (
     "engine",
     "isolation",
@@ -24,7 +27,7 @@ SETTINGS = (
 
 def run() -> argparse.ArgumentParser:
     """`sandlot run`; what follows `--` is split off before."""
-    parser = _parser(
+    parser = parser_of(
         "run",
         "Run a program in a sandbox of its own. Python from FILE, -c CODE or - (standard input); anything "
         "else after --.",
@@ -67,14 +70,14 @@ def run() -> argparse.ArgumentParser:
 
 def doctor() -> argparse.ArgumentParser:
     """`sandlot doctor`."""
-    parser = _parser("doctor", "Prove what each engine can enforce on this machine; say what is missing.")
+    parser = parser_of("doctor", "Prove what each engine can enforce on this machine; say what is missing.")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
 
 def env() -> argparse.ArgumentParser:
     """`sandlot env`."""
-    parser = _parser("env", "The Pythons that sandboxes see, read-only.")
+    parser = parser_of("env", "The Pythons that sandboxes see, read-only.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|remove")
     create = verbs.add_parser("create", help="build one in a sandbox, from wheels only")
     create.add_argument("name", metavar="NAME")
@@ -100,7 +103,7 @@ def env() -> argparse.ArgumentParser:
 
 def config() -> argparse.ArgumentParser:
     """`sandlot config`."""
-    parser = _parser(
+    parser = parser_of(
         "config",
         "Every setting with its value and origin. Precedence: flag, SANDLOT_* variable, "
         f"{settings.PROJECT_FILE} here, the user's file, default.",
@@ -111,16 +114,9 @@ def config() -> argparse.ArgumentParser:
 
 def completion() -> argparse.ArgumentParser:
     """`sandlot completion`."""
-    parser = _parser("completion", "Print completion to be sourced by your shell.")
+    parser = parser_of("completion", "Print completion to be sourced by your shell.")
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
-
-
-def _parser(verb: str, does: str, usage: str = "") -> argparse.ArgumentParser:
-    # Abbreviated flags would change their meaning when a flag is added.
-    return argparse.ArgumentParser(
-        prog="sandlot " + verb, description=does, usage=usage or None, allow_abbrev=False
-    )
 
 
 PARSERS: Dict[str, Callable[[], argparse.ArgumentParser]] = {
@@ -129,4 +125,7 @@ PARSERS: Dict[str, Callable[[], argparse.ArgumentParser]] = {
     "env": env,
     "config": config,
     "completion": completion,
+    **arguments_sandboxes.PARSERS,
+    **arguments_server.PARSERS,
+    **arguments_bench.PARSERS,
 }

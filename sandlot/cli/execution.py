@@ -5,26 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import select
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import InvalidSpec, NotFound
-from sandlot.contracts.events import Event, Reason, Stderr, Stdout
+from sandlot.contracts.events import Reason
 from sandlot.contracts.paths import WORKSPACE, sandbox_path
-from sandlot.contracts.result import Result
-from sandlot.local import pack
 from sandlot.local.asked import spec_of
-from sandlot.local.iteration import ended
-from sandlot.local.service import told
 from sandlot.local.start import start
-from sandlot.local.unpack import unpack
+from sandlot.sandboxes.streams import ended
 from sandlot.settings import Settings
+from sandlot.trees import pack
+from sandlot.trees.unpack import unpack
 
-from . import readiness, render
+from . import outcome, render
 
 OUT = WORKSPACE / "out"
 """The directory of the workspace that `--out` fetches."""
@@ -42,14 +38,14 @@ async def execute(options: argparse.Namespace, chosen: Settings, command: Comman
             await _put(box, options.inputs)
             if options.out:
                 await box.put(WORKSPACE, pack.once(pack.folders(OUT.name)))
-            result = await _result(box, command, stream=not options.json)
+            result = await outcome.run(box, command, stream=not options.json)
             if options.out and result.reason is not Reason.BOX_DIED:
                 await _fetch(box, Path(options.out))
     finally:
         waiting.cancel()
         progress.end()
         await service.close()
-    _tell(result, options)
+    outcome.tell(result, as_json=options.json, verbose=options.verbose)
     return result.exit_code
 
 
@@ -77,55 +73,9 @@ def _target(given: str) -> tuple[Path, str]:
     return path, str(wanted.relative_to(WORKSPACE))
 
 
-async def _result(box: Box, command: Command, *, stream: bool) -> Result:
-    kept: list[Event] = []
-    async with ended(box.run(command)) as events:
-        async for event in events:
-            if stream and isinstance(event, (Stdout, Stderr)):
-                await _write(1 if isinstance(event, Stdout) else 2, event.data)
-            else:
-                kept.append(event)
-    return told(box, kept)
-
-
-async def _write(descriptor: int, data: bytes) -> None:
-    """All of *data*, as it is taken: a reader that stands still must not keep us from ending.
-
-    Raises BrokenPipeError when the reader is gone.
-    """
-    while data:
-        await readiness.writable(descriptor)
-        data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]  # what a writable pipe takes at once
-
-
 async def _fetch(box: Box, target: Path) -> None:
     try:
         async with ended(box.get(OUT)) as tar:
             await unpack(tar, target)
     except NotFound:
         render.say(f"the program removed {OUT}: nothing was copied to {target}")
-
-
-def _tell(result: Result, options: argparse.Namespace) -> None:
-    if options.json:
-        render.document(result.to_json())
-        return
-    if result.reason not in (Reason.EXITED, Reason.SIGNALLED) or result.failover:
-        render.say(_ending(result))
-    for name, truncated in (("output", result.stdout_truncated), ("error", result.stderr_truncated)):
-        if truncated:
-            render.say(f"standard {name} was cut: --output keeps more")
-    if options.verbose or sys.stderr.isatty():
-        line = f"{result.engine}, isolation {result.isolation.name.lower()}, {result.duration:.3f} s"
-        print(render.coloured(f"sandlot: {line}", "dim", sys.stderr), file=sys.stderr)
-
-
-def _ending(result: Result) -> str:
-    what = {
-        Reason.TIMEOUT: "the program ran out of time: --timeout gives it more",
-        Reason.OUT_OF_MEMORY: "the program ran out of memory: --memory gives it more",
-        Reason.OUTPUT_LIMIT: "the program was killed: it wrote far more than is kept (--output)",
-        Reason.KILLED: "the program was killed",
-        Reason.BOX_DIED: f"the sandbox died ({result.who} first): run it again",
-    }.get(result.reason, "the program ended")
-    return what + "".join(f"; not used: {engine}" for engine in result.failover)

@@ -14,9 +14,12 @@ _MOST_CODE = 64 * 2**20
 _STEP = 65536
 
 
-def for_program() -> AsyncIterator[bytes] | None:
-    """What the program gets as its standard input: nothing when ours is a terminal or closed."""
-    if sys.stdin is None or sys.stdin.isatty():
+def for_program(*, also_terminal: bool = False) -> AsyncIterator[bytes] | None:
+    """What the program gets as its standard input: nothing when ours is closed, or a terminal.
+
+    *also_terminal* passes on what is typed at a terminal as well.
+    """
+    if sys.stdin is None or (sys.stdin.isatty() and not also_terminal):
         return None
     return _pieces(sys.stdin.fileno())
 

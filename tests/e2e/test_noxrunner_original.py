@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 
 from tests.base.compat_noxrunner import calls, commands
 from tests.base.compat_noxrunner.recorder import Recorder, recording
-from tests.e2e.interpreters import find
+from tests.e2e.original import COMMANDS, Original, clean_variables, install
 
 pytestmark = pytest.mark.network
 
@@ -33,50 +31,17 @@ for line in sys.stdin:
         answer = {"raised": [type(error).__name__, str(error)]}
     print(json.dumps(answer), flush=True)
 """
-_NAMES = {"2.0.0": "noxrc", "1.0.0": "noxrunner"}
-# Python 3.11: 2.0.0 says 3.8 and cannot be imported there, its annotations need 3.9.
-_PYTHON = "3.11"
 
 
-@dataclass(frozen=True)
-class Original:
-    """A venv that holds one version of the original."""
-
-    version: str
-    scripts: Path
-
-    @property
-    def command(self) -> Path:
-        return self.scripts / _NAMES[self.version]
-
-
-@pytest.fixture(scope="module", params=list(_NAMES))
+@pytest.fixture(scope="module", params=list(COMMANDS))
 def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Original:
-    interpreter = find(_PYTHON)
-    if interpreter is None:
-        pytest.skip(f"no Python {_PYTHON} on PATH, of pyenv or of uv")
-    folder = tmp_path_factory.mktemp(f"noxrunner-{request.param}")
-    subprocess.run([interpreter, "-I", "-m", "venv", folder], check=True, capture_output=True)
-    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check", "install"]
-    installed = subprocess.run(
-        [*pip, f"noxrunner=={request.param}"], capture_output=True, text=True, check=False
-    )
-    if installed.returncode:
-        pytest.skip(f"noxrunner {request.param} cannot be fetched: {installed.stderr.strip()[-200:]}")
-    return Original(request.param, folder / "bin")
+    return install(request.param, tmp_path_factory.mktemp(f"noxrunner-{request.param}"))
 
 
 @pytest.fixture
 def service() -> Iterator[Recorder]:
     with recording() as recorder:
         yield recorder
-
-
-def _clean() -> dict[str, str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NOXRUNNER_"))
-    }
-    return {**kept, "PYTHONIOENCODING": "utf-8"}
 
 
 def _wire(value: Any) -> Any:
@@ -95,12 +60,12 @@ def test_the_client_does_what_the_table_says(original: Original, service: Record
     )
     service.answers += [(call.status, call.body) for call in calls.SAME if call.heard]
     done = subprocess.run(
-        [original.scripts / "python", "-c", _ASK, service.url],
+        [original.python, "-c", _ASK, service.url],
         input=asked,
         capture_output=True,
         text=True,
         check=True,
-        env=_clean(),
+        env=clean_variables(),
     )
     given = [json.loads(line) for line in done.stdout.splitlines()]
     expected = [(call.label, _wire(call.gives)) for call in calls.SAME]
@@ -131,7 +96,7 @@ def _compared(original: Original, service: Recorder, line: commands.Line, folder
         check=False,
         cwd=folder,
         encoding="utf-8",
-        env={**_clean(), **variables},
+        env={**clean_variables(), **variables},
     )
     # The greeting of the shell is in our own words.
     shown = done.stdout.partition("\n\n")[2] if line.words[0] == "shell" else done.stdout

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandlot.testing.servers import RunningServer, running_server
 from tests.unit.local.machine import data_directory, obstacle
 
 Sandlot = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -19,12 +21,18 @@ def data() -> Iterator[Path]:
         yield place
 
 
+@pytest.fixture(scope="session")
+def clean(data: Path) -> dict[str, str]:
+    """Variables that leave every setting at its default, but for where data lies."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SANDLOT_")}
+    kept["SANDLOT_DATA_DIRECTORY"] = str(data)
+    kept["PYTHONPATH"] = str(Path(__file__).parents[3])
+    return kept
+
+
 @pytest.fixture
-def sandlot(data: Path, tmp_path: Path) -> Sandlot:
+def sandlot(clean: dict[str, str], tmp_path: Path) -> Sandlot:
     """The command line in a process of its own, in an empty directory, with clean settings."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SANDLOT_")}
-    clean["SANDLOT_DATA_DIRECTORY"] = str(data)
-    clean["PYTHONPATH"] = str(Path(__file__).parents[3])
 
     def run(*words: str | Path, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
@@ -47,3 +55,19 @@ def boxed(sandlot: Sandlot) -> Sandlot:
     if cause is not None:
         pytest.skip(f"bubblewrap does not work here: {cause}")
     return sandlot
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[RunningServer]:
+    """A server of its own state, where boxes can be started."""
+    cause = obstacle()
+    if cause is not None:
+        pytest.skip(f"bubblewrap does not work here: {cause}")
+    with running_server() as running:
+        yield running
+
+
+@pytest.fixture
+def served(sandlot: Sandlot, server: RunningServer) -> Sandlot:
+    """`sandlot`, which speaks to the server."""
+    return functools.partial(sandlot, SANDLOT_URL=server.url)

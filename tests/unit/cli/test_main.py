@@ -100,9 +100,19 @@ def test_completion_knows_commands_and_flags(shell: str, capsys: pytest.CaptureF
         assert word in script
 
 
-def test_bash_completes(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("run --tim", "--timeout"),
+        ("exec box --det", "--detach"),
+        ("download box --t", "--to"),
+        ("hea", "health"),
+    ],
+)
+def test_bash_completes(typed: str, offered: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["completion", "bash"])
     script = capsys.readouterr().out
-    ask = '\nCOMP_WORDS=(sandlot run --tim); COMP_CWORD=2; _sandlot; echo "${COMPREPLY[@]}"'
+    words = f"sandlot {typed}".split()
+    ask = f'\nCOMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}; _sandlot; echo "${{COMPREPLY[@]}}"'
     told = subprocess.run(["bash", "-euc", script + ask], capture_output=True, text=True, check=True)
-    assert told.stdout == "--timeout\n"
+    assert told.stdout == offered + "\n"

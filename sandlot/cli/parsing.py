@@ -1,0 +1,32 @@
+"""What all parsers of the command line have in common."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Dict, Sequence, Tuple
+
+from sandlot.contracts.errors import InvalidSpec
+
+
+def parser_of(verb: str, does: str, usage: str = "") -> argparse.ArgumentParser:
+    """The parser of `sandlot` *verb*. Abbreviated flags would change their meaning when a flag is added."""
+    return argparse.ArgumentParser(
+        prog="sandlot " + verb, description=does, usage=usage or None, allow_abbrev=False
+    )
+
+
+def split(words: Sequence[str]) -> Tuple[Sequence[str], Tuple[str, ...]]:
+    """What stands before `--`, which is ours, and the program after it."""
+    end = words.index("--") if "--" in words else len(words)
+    return words[:end], tuple(words[end + 1 :])
+
+
+def variables(pairs: Sequence[str]) -> Dict[str, str]:
+    """The variables that flags `--env NAME=VALUE` name. Raises InvalidSpec."""
+    found: Dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InvalidSpec(f"--env {name!r} has no value: write NAME=VALUE")
+        found[name] = value
+    return found
