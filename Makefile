@@ -64,6 +64,14 @@ architecture: setup ## Sizes, names, exports, import cost
 dead-code: setup ## Names nobody uses
 	$(PY) -m vulture
 
+##@ Measure
+# More arguments for sandlot bench: make bench BENCH_ARGS="--quick one-shot"
+BENCH_ARGS ?=
+.PHONY: bench
+bench: walls ## The numbers the project promises, beside baselines; about ten minutes, the document lands in out/
+	mkdir -p out
+	$(SANDLOT) bench --output out/performance.json $(BENCH_ARGS)
+
 ##@ Ship
 .PHONY: build lock clean
 build: setup ## Wheel and sdist in dist/
@@ -79,15 +87,13 @@ clean: ## Remove what the targets made; environments stay (sandlot env remove NA
 
 ##@ Later
 later = @echo "make $@ is not built yet: it comes with $(1)" >&2; exit 2
-.PHONY: test-faults test-kubernetes k8s-testenv bench docs
+.PHONY: test-faults test-kubernetes k8s-testenv docs
 test-faults: ## The fault cases of the threat model (with the server)
 	$(call later,the server and its durable registry; the faults of single boxes are in make test)
 test-kubernetes: ## The Kubernetes engine against a real cluster (later)
 	$(call later,the engine kubernetes)
 k8s-testenv: ## A real test cluster on this machine (later)
 	$(call later,the engine kubernetes)
-bench: ## The numbers the project promises (later)
-	$(call later,the engine zygote and the warm pool)
 docs: ## The documentation site (later)
 	$(call later,the documentation site; the pages are in docs/ and README.md)
 
