@@ -22,7 +22,7 @@ run: walls ## Set everything up and run examples/ in the default engine; the cha
 	tools/run_examples $(SANDLOT)
 
 ##@ Test
-.PHONY: test test-integration test-engines test-hostile test-cov
+.PHONY: test test-integration test-engines test-hostile test-faults test-cov
 test: walls ## All tests this machine can do; PYTEST_ARGS is passed on
 	$(PYTEST) $(PYTEST_ARGS)
 
@@ -34,6 +34,9 @@ test-engines: walls ## Conformance of every engine this machine can start, and w
 
 test-hostile: walls ## Attacks of the threat model against every engine this machine can start
 	$(PYTEST) tests/hostile $(PYTEST_ARGS)
+
+test-faults: walls ## Killed servers and 1,000 sandboxes in a row; part of it, with fewer, is in make test
+	$(PYTEST) -m faults --cycles 1000 $(PYTEST_ARGS)
 
 test-cov: walls ## All tests with branch coverage
 	$(PYTEST) --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
@@ -87,9 +90,7 @@ clean: ## Remove what the targets made; environments stay (sandlot env remove NA
 
 ##@ Later
 later = @echo "make $@ is not built yet: it comes with $(1)" >&2; exit 2
-.PHONY: test-faults test-kubernetes k8s-testenv docs
-test-faults: ## The fault cases of the threat model (with the server)
-	$(call later,the server and its durable registry; the faults of single boxes are in make test)
+.PHONY: test-kubernetes k8s-testenv docs
 test-kubernetes: ## The Kubernetes engine against a real cluster (later)
 	$(call later,the engine kubernetes)
 k8s-testenv: ## A real test cluster on this machine (later)

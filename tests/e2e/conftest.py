@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.original import COMMANDS, Original, install
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -17,3 +19,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(command, check=True, capture_output=True)
     (built,) = folder.glob("sandlot-*.whl")
     return built
+
+
+@pytest.fixture(scope="session", params=list(COMMANDS))
+def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """One of the original packages in a venv of its own."""
+    return install(request.param, tmp_path_factory.mktemp(f"noxrunner-{request.param}"))

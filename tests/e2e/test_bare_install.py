@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,11 @@ from tests.e2e.interpreters import find
 
 LOCK = ROOT / "requirements" / "base-test.txt"
 CAME_WITH_VENV = {"pip", "setuptools"}
-VERSIONS = [pytest.param(version, marks=pytest.mark.needs_python(version)) for version in ("3.8", "3.13")]
+NAMES = ("3.8", "3.13")
+VERSIONS = [pytest.param(version, marks=pytest.mark.needs_python(version)) for version in NAMES]
+
+
+Runs = dict[str, "Future[subprocess.CompletedProcess[str]]"]
 
 
 @dataclass(frozen=True)
@@ -39,30 +45,33 @@ class Bare:
         return done.stdout
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
-def bare(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Bare:
+@pytest.fixture(scope="module")
+def bares(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bare]:
+    """A venv with the wheel for each version there is an interpreter of."""
+    found = {version: find(version) for version in NAMES}
+    return {
+        version: _installed(version, interpreter, wheel, tmp_path_factory.mktemp(f"bare-{version}"))
+        for version, interpreter in found.items()
+        if interpreter is not None
+    }
+
+
+@pytest.fixture(params=VERSIONS)
+def bare(request: pytest.FixtureRequest, bares: dict[str, Bare]) -> Bare:
     version: str = request.param
-    interpreter = find(version)
-    if interpreter is None:
+    if version not in bares:
         pytest.skip(f"no Python {version} on PATH, of pyenv or of uv")
-    folder = tmp_path_factory.mktemp(f"bare-{version}")
-    subprocess.run([interpreter, "-I", "-m", "venv", folder], check=True, capture_output=True)
-    venv = Bare(version, folder / "bin" / "python")
-    # Without an index pip cannot fetch a dependency: the wheel stands alone or this fails.
-    venv.pip("install", "--no-index", wheel)
-    return venv
+    return bares[version]
 
 
 @pytest.fixture(scope="module")
-def tested(bare: Bare) -> Bare:
-    """The bare venv with the old test tools added, kept as wheels so that only the first run downloads."""
-    kept = ROOT / ".cache" / f"wheels-{bare.version}"
-    stamp = kept / LOCK.name
-    if not stamp.exists() or stamp.read_bytes() != LOCK.read_bytes():
-        bare.pip("download", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", LOCK, "-d", kept)
-        shutil.copyfile(LOCK, stamp)
-    bare.pip("install", "--quiet", "--no-index", "--find-links", kept, "--require-hashes", "-r", LOCK)
-    return bare
+def base_runs(bares: dict[str, Bare], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """tests/base under every version, all at once: they mostly wait."""
+    with ThreadPoolExecutor() as pool:
+        yield {
+            version: pool.submit(_base_tests, bare, tmp_path_factory.mktemp(f"base-{version}"))
+            for version, bare in bares.items()
+        }
 
 
 @pytest.mark.timeout(120)
@@ -93,15 +102,37 @@ def test_the_command_starts_and_says_its_version(bare: Bare) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_base_tests_pass_there(tested: Bare, tmp_path: Path) -> None:
-    # A copy, so that no conftest.py, no pyproject.toml and no source tree stands above the tests.
-    copy = tmp_path / "tests" / "base"
-    shutil.copytree(ROOT / "tests" / "base", copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nfilterwarnings = error\npythonpath = .\n", encoding="utf-8"
-    )
-    done = tested.run("-I", "-m", "pytest", "-q", "--import-mode=importlib", copy, cwd=tmp_path)
+def test_the_base_tests_pass_there(bare: Bare, base_runs: Runs) -> None:
+    done = base_runs[bare.version].result()
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _installed(version: str, interpreter: Path, wheel: Path, folder: Path) -> Bare:
+    subprocess.run([interpreter, "-I", "-m", "venv", folder], check=True, capture_output=True)
+    venv = Bare(version, folder / "bin" / "python")
+    # Without an index pip cannot fetch a dependency: the wheel stands alone or this fails.
+    venv.pip("install", "--no-index", wheel)
+    return venv
+
+
+def _base_tests(bare: Bare, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run tests/base in a copy of the venv's place, with the old test tools added."""
+    _add_test_tools(bare)
+    # A copy, so that no conftest.py, no pyproject.toml and no source tree stands above the tests.
+    copy = folder / "tests" / "base"
+    shutil.copytree(ROOT / "tests" / "base", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\npythonpath = .\n", encoding="utf-8")
+    return bare.run("-I", "-m", "pytest", "-q", "--import-mode=importlib", copy, cwd=folder)
+
+
+def _add_test_tools(bare: Bare) -> None:
+    """The old test tools, kept as wheels so that only the first run downloads."""
+    kept = ROOT / ".cache" / f"wheels-{bare.version}"
+    stamp = kept / LOCK.name
+    if not stamp.exists() or stamp.read_bytes() != LOCK.read_bytes():
+        bare.pip("download", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", LOCK, "-d", kept)
+        shutil.copyfile(LOCK, stamp)
+    bare.pip("install", "--quiet", "--no-index", "--find-links", kept, "--require-hashes", "-r", LOCK)
 
 
 def _version() -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.base.compat_noxrunner import calls, commands
 from tests.base.compat_noxrunner.recorder import Recorder, recording
-from tests.e2e.original import COMMANDS, Original, clean_variables, install
+from tests.e2e.original import Original, clean_variables
 
 pytestmark = pytest.mark.network
 
@@ -31,11 +31,6 @@ for line in sys.stdin:
         answer = {"raised": [type(error).__name__, str(error)]}
     print(json.dumps(answer), flush=True)
 """
-
-
-@pytest.fixture(scope="module", params=list(COMMANDS))
-def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Original:
-    return install(request.param, tmp_path_factory.mktemp(f"noxrunner-{request.param}"))
 
 
 @pytest.fixture

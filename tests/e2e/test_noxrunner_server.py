@@ -14,7 +14,7 @@ from sandlot.testing.servers import RunningServer, running_server
 from tests.e2e import noxrunner_story
 from tests.e2e.conftest import ROOT
 from tests.e2e.interpreters import find
-from tests.e2e.original import COMMANDS, Original, clean_variables, install
+from tests.e2e.original import Original, clean_variables
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
@@ -23,11 +23,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 def server() -> Iterator[RunningServer]:
     with running_server() as running:
         yield running
-
-
-@pytest.fixture(scope="module", params=list(COMMANDS))
-def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Original:
-    return install(request.param, tmp_path_factory.mktemp(f"noxrunner-{request.param}"))
 
 
 @pytest.mark.network

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="packages are set up on Linux only")
-LATER = ("test-faults", "test-kubernetes", "k8s-testenv", "bench", "docs")
+LATER = ("test-kubernetes", "k8s-testenv", "docs")
 
 
 class Machine:
