@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Self
 
 from sandlot.contracts.engine import Box
@@ -36,8 +36,7 @@ class LocalService:
         return type(self)(self._sandboxes, owner, is_lent=True)
 
     async def run(self, request: RunRequest) -> Result:
-        # The place comes first: a box that waits for its turn to run would take memory meanwhile.
-        async with self._sandboxes.command(self._owner), self.box(request.spec) as box:
+        async with self.stay(request.spec) as box:
             if request.files:
                 await box.put(WORKSPACE, pack.once(pack.packed(request.files, WORKSPACE)))
             async with ended(box.run(request.command)) as events:
@@ -58,8 +57,8 @@ class LocalService:
     async def delete(self, sandbox: str) -> None:
         await self._sandboxes.delete(self._owner, sandbox)
 
-    async def list(self) -> tuple[SandboxStatus, ...]:
-        return self._sandboxes.list(self._owner)
+    async def list(self, *, ended: bool = False) -> tuple[SandboxStatus, ...]:
+        return self._sandboxes.list(self._owner, ended=ended)
 
     async def close(self) -> None:
         if not self._is_lent:
@@ -72,6 +71,13 @@ class LocalService:
     def box(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Box]:
         """A box of *spec* for the length of a block."""
         return self._sandboxes.box(self._owner, spec)
+
+    @asynccontextmanager
+    async def stay(self, spec: SandboxSpec) -> AsyncIterator[Box]:
+        """A box of *spec* for one command: as `box`, once the command may run. Raises PoolExhausted too."""
+        # The place comes first: a box that waits for its turn to run would take memory meanwhile.
+        async with self._sandboxes.command(self._owner), self.box(spec) as box:
+            yield box
 
     def census(self) -> Census:
         """How many sandboxes there are and were, of every owner."""

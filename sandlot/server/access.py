@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from sandlot.contracts.errors import Forbidden
-from sandlot.contracts.service import Service
 
 from .dialect import Context
+from .lifecycle import OwnService
 
 LOCAL_SCOPES = frozenset({"read", "write", "metrics"})
 LOCAL_OWNER = "local"
@@ -45,7 +45,7 @@ def caller_of(request: HTTPConnection) -> Caller:
     return caller
 
 
-def service_of(request: HTTPConnection) -> Service:
+def service_of(request: HTTPConnection) -> OwnService:
     """The caller's own sandboxes. Raises StartFailed while the server is starting."""
     return context_of(request).service.of(caller_of(request).owner)
 

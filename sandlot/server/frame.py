@@ -119,7 +119,7 @@ class _Exchange:
         return noticing
 
     async def send(self, message: Message) -> None:
-        if message["type"] in _STARTS:
+        if message["type"] in _STARTS and not (self.is_started and message["type"] == "websocket.close"):
             self.is_started = True
             self.status = message.get("status", 101 if message["type"] == "websocket.accept" else 403)
             if message["type"] != "websocket.close":

@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Protocol
 
+from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import StartFailed
 from sandlot.contracts.service import Service
+from sandlot.contracts.spec import SandboxSpec
 from sandlot.sandboxes.census import Census
 
 _CLEANUP = 10.0
 """Seconds that cancelled requests have to clean up."""
 
 
+class OwnService(Service, Protocol):
+    """The sandboxes of one owner, on this machine."""
+
+    def stay(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Box]:
+        """A box without a name for the length of a block, in which one command runs."""
+
+
 class Services(Protocol):
     """What the server stands on: one Service per owner (sandlot.local gives it)."""
 
-    def of(self, owner: str) -> Service:
+    def of(self, owner: str) -> OwnService:
         """The sandboxes of *owner*, who sees no others."""
 
     def census(self) -> Census:

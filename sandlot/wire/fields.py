@@ -91,7 +91,10 @@ class Fields:
         self, name: str, default: Optional[int] = None, *, most: int = 2**63 - 1, least: int = 0
     ) -> int:
         """A whole number of *least* to *most*."""
-        found = self._typed(name, default, (int,), "a whole number")
+        found = self._typed(name, default, (int, float), "a whole number")
+        # JSON has one kind of number: 36.0 is whole (JSON Schema 2020-12, 6.1.1).
+        if isinstance(found, float) and not found.is_integer():
+            raise self.wrong(name, "is not a whole number")
         if not least <= found <= most:
             raise self.wrong(name, f"is out of range: use {least} to {most}")
         return int(found)

@@ -1,0 +1,156 @@
+"""Commands: run whole, or streamed, fed and killed while they run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandlot.contracts.command import Command
+from sandlot.contracts.engine import Box
+from sandlot.contracts.errors import Conflict, NotFound, OutputTooLarge, Unsupported
+from sandlot.contracts.events import Event, Failed, Stderr, Stdout
+from sandlot.contracts.result import Result, error_of, fold
+from sandlot.contracts.service import RunRequest
+from sandlot.local.iteration import ended
+from sandlot.server.access import caller_of, context_of, service_of
+from sandlot.server.policy import admit
+from sandlot.wire import values
+from sandlot.wire.events import SSE
+
+from . import answers, streams, translate
+from .feed import Feed
+from .reading import box_of, json_body, named, query_of, raw_body, traced
+from .registry import Key, Runs, new_key
+from .runs import Run
+from .stay import Stay
+
+MOST_COLLECTED = 8 * 2**20
+"""Bytes of output in one JSON answer; writing more of it would hold up everybody else."""
+
+
+class Commands:
+    """The routes of commands."""
+
+    def __init__(self, runs: Runs) -> None:
+        """Keep streamed commands in *runs*."""
+        self._runs = runs
+
+    async def run(self, request: Request) -> Response:
+        """POST /v1/run."""
+        asked = values.run_from(await json_body(request))
+        spec = admit(asked.spec, context_of(request).settings)
+        media = translate.wanted_media(request.headers.get("accept"))
+        wanted = RunRequest(traced(request, asked.command), spec, asked.files)
+        if media not in streams.MEDIA:
+            _refuse_much(wanted)
+            result = await answers.unless_gone(request, service_of(request).run(wanted))
+            return answers.json(values.result_to_json(result))
+        return await self._streamed_run(request, wanted, media)
+
+    async def execute(self, request: Request) -> Response:
+        """POST /v1/sandboxes/{id}/exec."""
+        asked = values.command_from(await json_body(request))
+        media = translate.wanted_media(request.headers.get("accept"))
+        command = traced(request, asked.command)
+        if media not in streams.MEDIA:
+            if asked.streams_stdin:
+                raise Unsupported("stdinStream needs a streamed answer: accept application/x-ndjson")
+            box = await box_of(request)
+            return answers.json(
+                values.result_to_json(await answers.unless_gone(request, _collected(box, command)))
+            )
+        return await self._streamed(request, command, media, Feed() if asked.streams_stdin else None)
+
+    async def resume(self, request: Request) -> Response:
+        """GET .../exec/{exec}/events."""
+        run = self._run_of(request)
+        if not run.is_resumable:
+            raise NotFound("the events of this command are not kept: ask for text/event-stream to resume it")
+        after = streams.position(request, query_of(request))
+        media = translate.wanted_media(request.headers.get("accept"), (SSE, *streams.MEDIA))
+        return streams.answer(run, media, after)
+
+    async def feed(self, request: Request) -> Response:
+        """POST .../exec/{exec}/input."""
+        run = self._run_of(request)
+        end = query_of(request).flag("end")
+        if run.feed is None:
+            raise Conflict("this command takes no input by requests: run it with stdinStream")
+        await run.feed.give(raw_body(request), end=end)
+        return answers.nothing()
+
+    async def kill(self, request: Request) -> Response:
+        """DELETE .../exec/{exec}."""
+        await self._run_of(request).kill()
+        return answers.nothing()
+
+    async def _streamed(self, request: Request, command: Command, media: str, feed: Feed | None) -> Response:
+        box = await box_of(request)
+        if feed is not None:
+            command = replace(command, stdin=feed.pieces())
+        key = new_key(caller_of(request).owner, named(request))
+        self._runs.admit(key.owner)
+        run = Run(
+            box.run(command),
+            is_resumable=media == SSE,
+            feed=feed,
+            name=key.number,
+            facts=translate.facts_of(box),
+        )
+        self._runs.add(key, run)
+        await _begun(request, run)
+        return streams.answer(run, media)
+
+    async def _streamed_run(self, request: Request, wanted: RunRequest, media: str) -> Response:
+        owner = caller_of(request).owner
+        self._runs.admit(owner)
+        stay = Stay(service_of(request), wanted)
+        run = Run(stay.events(), facts=stay.facts)
+        self._runs.add(new_key(owner, ""), run)
+        await _begun(request, run)
+        return streams.answer(run, media)
+
+    def _run_of(self, request: Request) -> Run:
+        owner = caller_of(request).owner
+        return self._runs.find(Key(owner, named(request), named(request, "exec")))
+
+
+async def _begun(request: Request, run: Run) -> None:
+    """Wait until *run* has begun. Raises the error for which it has not, and ClientDisconnect."""
+    try:
+        first = await answers.unless_gone(request, run.first())
+    except BaseException:
+        run.abandon()
+        raise
+    if isinstance(first, Failed):
+        raise error_of(first)
+
+
+async def _collected(box: Box, command: Command) -> Result:
+    """The Result of *command*. Raises the error it failed with, OutputTooLarge for more than one answer."""
+    kept: list[Event] = []
+    size = 0
+    async with ended(box.run(command)) as events:
+        async for event in events:
+            size += len(event.data) if isinstance(event, (Stdout, Stderr)) else 0
+            if size > MOST_COLLECTED:
+                raise OutputTooLarge(
+                    f"the command wrote more than the {MOST_COLLECTED} bytes of one answer and was killed: "
+                    "stream it, or give a lower outputLimit"
+                )
+            kept.append(event)
+    return fold(
+        kept, engine=box.engine, isolation=box.isolation, enforced=box.enforced, failover=box.failover
+    )
+
+
+def _refuse_much(wanted: RunRequest) -> None:
+    """Raise Unsupported when more output is asked for than one answer holds."""
+    limit = wanted.command.output_limit or wanted.spec.limits.output
+    if limit is not None and limit > MOST_COLLECTED:
+        raise Unsupported(
+            f"an output limit of {limit} is too much for one answer: use at most {MOST_COLLECTED} bytes, "
+            "or stream it"
+        )

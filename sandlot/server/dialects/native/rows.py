@@ -1,0 +1,25 @@
+"""What rows of the table have in common."""
+
+from __future__ import annotations
+
+from sandlot.wire.events import NDJSON, SSE
+
+from . import asked
+from .operation import BYTES, Answer, Parameter
+
+SANDBOX = "/v1/sandboxes/{id}"
+
+BOX = (404, 409, 422, 502, 504, 507)
+"""What can happen to whatever needs a box."""
+
+BODY = (413, 415)
+"""What can happen to whatever needs a JSON body besides."""
+
+FLAG = {"type": "string", "enum": ["true", "false"]}
+COUNT = {"type": "integer", "minimum": 0, "maximum": 2**49}
+PATH = {"type": "string", "pattern": asked.PATH_PATTERN}
+END = Parameter("end", "Close the input after this", FLAG)
+
+NOTHING = Answer(204, "Done", {})
+STREAM = {NDJSON: BYTES, SSE: BYTES}
+SAVED = {"Content-Disposition": "attachment"}

@@ -1,0 +1,136 @@
+"""What answers hold, for the document of the API; `wire.values` is what writes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from .asked import Identifier
+
+_Count = Annotated[int, Field(ge=0)]
+_Amount = Annotated[float, Field(ge=0)]
+_Time = Annotated[
+    str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z$")
+]
+_Level = Literal["process", "namespace", "userkernel", "vm"]
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+
+class Ending(_Told):
+    """Why a box or a sandbox ended."""
+
+    reason: Literal["expired", "deleted", "killed", "out_of_memory", "box_died", "host_restart", "shutdown"]
+    at: _Time
+    detail: str
+
+
+class Sandbox(_Told):
+    """A sandbox as its owner sees it; `podName` is stable as long as it lasts."""
+
+    pod_name: Annotated[str, Field(pattern="^sbx-[0-9a-f]{10}$")]
+    expires_at: _Time | None
+    id: Identifier
+    state: Literal["running", "stopped", "ended"]
+    engine: str
+    isolation: _Level
+    enforced: list[str]
+    features: list[str]
+    created_at: _Time
+    last_active_at: _Time
+    ttl_seconds: Annotated[float, Field(gt=0)] | None
+    durable: bool
+    ending: Ending | None
+
+
+class Sandboxes(_Told):
+    """One page of sandboxes, by id; `next` is the cursor of the next page."""
+
+    sandboxes: list[Sandbox]
+    next: str | None
+
+
+class Truncated(_Told):
+    """Which streams of output were cut at their limit."""
+
+    stdout: bool
+    stderr: bool
+
+
+class Result(_Told):
+    """How a command went. A program that fails is a result too; 124 is a timeout, 128 + N signal N."""
+
+    exit_code: int
+    signal: int | None
+    reason: Literal["exited", "signalled", "timeout", "out_of_memory", "output_limit", "killed", "box_died"]
+    stdout: str
+    stderr: str
+    stdout_base64: str = Field("", alias="stdoutBase64", description="Only where it is not UTF-8")
+    stderr_base64: str = Field("", alias="stderrBase64", description="Only where it is not UTF-8")
+    truncated: Truncated
+    duration_ms: _Count
+    cpu_ms: _Amount
+    memory_peak_bytes: _Count
+    engine: str
+    isolation: _Level
+    enforced: list[str]
+    who: str | None
+    failover: list[str]
+
+
+class Entry(_Told):
+    """One file; `mtime` is in seconds since 1970, `target` is where a symbolic link points."""
+
+    name: str
+    path: str
+    kind: Literal["file", "directory", "symlink", "fifo", "socket", "device", "other"]
+    size: _Count
+    mode: Annotated[int, Field(ge=0, le=0o7777)]
+    mtime: float
+    target: str = ""
+
+
+class Entries(_Told):
+    """The entries of a directory, in no order."""
+
+    entries: list[Entry]
+
+
+class Process(_Told):
+    """One background process or running command."""
+
+    id: str
+    argv: list[str]
+    background: bool
+    running: bool
+    exit_code: int | None
+    signal: int | None
+    started_at: float
+
+
+class Processes(_Told):
+    """What runs, and what has ended lately."""
+
+    processes: list[Process]
+
+
+class StartedProcess(_Told):
+    """The name of a process that was started."""
+
+    process: str
+
+
+class Uploaded(_Told):
+    """Where an archive was unpacked."""
+
+    dest: str
+
+
+class Written(_Told):
+    """How much was written."""
+
+    bytes: _Count
