@@ -57,13 +57,13 @@ def boxed(sandlot: Sandlot) -> Sandlot:
     return sandlot
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[RunningServer]:
     """A server of its own state, where boxes can be started."""
     cause = obstacle()
     if cause is not None:
         pytest.skip(f"bubblewrap does not work here: {cause}")
-    with running_server() as running:
+    with running_server("--image", "python:3.11=system") as running:
         yield running
 
 

@@ -40,8 +40,9 @@ def test_a_sandbox_without_a_name_ends_with_its_object(url: str) -> None:
 def test_the_settings_say_which_server(url: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDLOT_DATA_DIRECTORY", str(data))
     monkeypatch.setenv("SANDLOT_URL", url)
-    with sandlot.Sandbox.connect(memory="64Mi") as box:
-        assert "cgroup.memory" in box.run("print(1)").enforced
+    with sandlot.Sandbox.connect(disk="2Mi") as box:
+        asked = box.run("print(open('x', 'wb').write(bytes(2 ** 22)))")
+        assert "No space left" in asked.errors
 
 
 def test_a_local_sandbox_leaves_no_process_and_no_thread(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

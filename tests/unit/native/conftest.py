@@ -11,7 +11,7 @@ from tests.unit.local.machine import obstacle
 from tests.unit.native.calls import Calls
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[RunningServer]:
     if why := obstacle():
         pytest.skip(f"no box can be started here: {why}")
@@ -19,7 +19,7 @@ def server() -> Iterator[RunningServer]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def call(server: RunningServer) -> Calls:
     return Calls(server.url)
 

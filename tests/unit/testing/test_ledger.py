@@ -65,6 +65,15 @@ def test_the_page_holds_every_case_and_says_what_did_not_run() -> None:
     assert "2 (1 by refusal)" in text
 
 
+def test_an_engine_whose_boxes_are_elsewhere_is_explained_and_has_no_verdicts() -> None:
+    remote = EngineFacts("remote", "root", "namespace", works=True, features=("files",))
+    text = report.page(Ledger([record()], [FACTS, remote]))
+    assert "`remote` makes its boxes on a server" in text
+    assert "| files | yes | yes |" in text
+    assert "| F01 | reading | held |\n" in text
+    assert "`remote`" not in report.page(Ledger([record()], [FACTS]))
+
+
 def test_a_cause_cannot_break_out_of_its_table() -> None:
     broken = EngineFacts("mine", "root", "vm", works=False, cause="no | here\nnor there")
     assert "does not: no \\| here nor there |" in report.page(Ledger([], [broken]))
