@@ -62,6 +62,8 @@ def grant(spec: SandboxSpec, offered: Feature, *, engine: str, isolation: Isolat
             f"engine {engine} reaches isolation {isolation.name.lower()}, not the "
             f"{spec.isolation.name.lower()} asked: choose another engine (sandlot doctor lists them)"
         )
+    if spec.image is not None:
+        raise Unsupported(f"engine {engine} knows environments and no images: name an environment")
     offered = for_workspace(spec, offered)
     for feature in wanted(spec):
         is_unbounded = spec.workspace is not None and feature in _SIZE

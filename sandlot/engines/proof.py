@@ -10,7 +10,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -34,21 +34,31 @@ _PAYLOAD = "probe_payload.py"
 _COUNTED = {"cgroup.memory": "memory_peak", "cgroup.cpu": "cpu_seconds", "cgroup.pids": "pids"}
 
 Trial = Callable[[], AbstractAsyncContextManager[tuple[Box, Consumption]]]
+Look = Callable[[Box, Consumption], Awaitable[tuple[str, ...]]]
+"""The walls that a box claims and that were seen missing in it. Raises ProbeFailed, SandlotError kinds."""
 
 
-async def probe(name: str, isolation: Isolation, trial: Trial, remedy: str = "") -> Viability:
-    """Run the payload in the box that *trial* makes, and judge its report. Raises nothing of ours.
+async def tried(box: Box, consumption: Consumption) -> tuple[str, ...]:
+    """The walls that *box* claims and the payload saw missing. Raises ProbeFailed, SandlotError kinds."""
+    token = secrets.token_hex(16)
+    report = _report(await _run(box, token), token)
+    return disproved(report, box.enforced, box.isolation, consumption)
 
-    *remedy* is what to do when the box does not even start.
+
+async def probe(
+    name: str, isolation: Isolation, trial: Trial, remedy: str = "", look: Look = tried
+) -> Viability:
+    """Look into the box that *trial* makes, and judge what was seen. Raises nothing of ours.
+
+    *isolation* is what the engine promises; a box may reach more. *remedy* is what to do when the box does
+    not even start.
     """
     started = time.monotonic()
     try:
         async with asyncio.timeout(DEADLINE), trial() as (box, consumption):
-            token = secrets.token_hex(16)
-            result = await _run(box, token)
+            missing = await look(box, consumption)
             seconds = time.monotonic() - started
-            missing = disproved(_report(result, token), box.enforced, isolation, consumption)
-            enforced, features = box.enforced, box.features
+            enforced, features, reached = box.enforced, box.features, box.isolation
     except TimeoutError:
         return failure(
             name, isolation, f"its box was not ready within {DEADLINE:g} s", "try again on an idle machine"
@@ -60,7 +70,7 @@ async def probe(name: str, isolation: Isolation, trial: Trial, remedy: str = "")
     if missing:
         cause = f"a payload in its box found these walls missing: {', '.join(missing)}"
         return failure(name, isolation, cause, "do not use it on this machine")
-    return Viability(name, isolation, enforced, features, seconds=seconds)
+    return Viability(name, reached, enforced, features, seconds=seconds)
 
 
 class ProbeFailed(Exception):

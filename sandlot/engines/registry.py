@@ -32,10 +32,18 @@ FASTEST_FIRST = (
 )
 """The order in which engines of sufficient isolation are preferred; others follow by name."""
 
+ALONE = frozenset({"remote"})
+"""Engines that serve only who names them, and whom no other serves then.
+
+How strong their boxes are is told by another machine once it is asked: nothing here can stand in for them,
+and what is to run here is not sent there unasked.
+"""
+
 _DISTRIBUTION = "sandlot"
 _FROM_SOURCE = {
     "bubblewrap": "sandlot.engines.bubblewrap.engine:BubblewrapEngine",
     "process": "sandlot.engines.process.engine:ProcessEngine",
+    "remote": "sandlot.engines.remote.engine:RemoteEngine",
 }
 
 
@@ -88,7 +96,8 @@ async def probe(offer: Offer) -> Viability:
 def floor(spec: SandboxSpec, levels: dict[str, Isolation]) -> Isolation:
     """The weakest isolation that will do for *spec*; *levels* are those of the engines by name (pure).
 
-    Raises EngineUnavailable for an engine nobody has, InvalidSpec for one below the isolation asked.
+    Raises EngineUnavailable for an engine nobody has, InvalidSpec for one below the isolation asked; those
+    of ALONE refuse that by themselves.
     """
     if spec.engine is None:
         return Isolation.NAMESPACE if spec.isolation is None else spec.isolation
@@ -97,6 +106,8 @@ def floor(spec: SandboxSpec, levels: dict[str, Isolation]) -> Isolation:
             f"no engine {spec.engine!r} is installed: there are {', '.join(levels) or 'none'}"
         )
     level = levels[spec.engine]
+    if spec.isolation is not None and spec.engine in ALONE:
+        return spec.isolation
     if spec.isolation is not None and level < spec.isolation:
         raise InvalidSpec(
             f"engine {spec.engine} reaches isolation {level.name.lower()}, "
@@ -111,7 +122,9 @@ def ranking(spec: SandboxSpec, levels: dict[str, Isolation]) -> tuple[str, ...]:
     Raises as `floor` does, and EngineUnavailable when there is none.
     """
     least = floor(spec, levels)
-    enough = [name for name, level in levels.items() if level >= least]
+    if spec.engine is not None and spec.engine in ALONE:
+        return (spec.engine,)
+    enough = [name for name, level in levels.items() if level >= least and name not in ALONE]
     if not enough:
         raise EngineUnavailable(
             f"no installed engine reaches isolation {least.name.lower()}: sandlot doctor lists what there is"

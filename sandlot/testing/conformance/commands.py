@@ -29,7 +29,7 @@ class CommandTests(Suite):
     async def test_a_box_says_what_holds(self) -> None:
         async with self.box() as box:
             assert box.engine == self.engine_name
-            assert box.isolation is self.engine.isolation
+            assert box.isolation is self.viability.isolation
             assert box.enforced
             assert all(isinstance(wall, str) and wall for wall in box.enforced)
 

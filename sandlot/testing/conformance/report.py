@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,6 +23,11 @@ Made by `python -m sandlot.testing.conformance.report` from runs of the conforma
 ordinary user's boxes can enforce depends on the machine (delegated control groups above all), and what
 cannot be enforced is refused when it is asked for.
 """
+_NOTES = {
+    "remote": "`remote` makes its boxes on a server, here on one of the same machine with the engine that "
+    "serves by default: what it can do and what holds are that server's, tried through it by the same "
+    "payload and the same tests. The attacks are made on the engines themselves.",
+}
 _PROOFS = (
     ("hostile", "attacks with their pinned verdict"),
     ("control", "control runs in which the attack works with its wall off"),
@@ -63,6 +69,10 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
+
+
 def _title(facts: EngineFacts) -> str:
     return f"{facts.engine}, {facts.host}"
 
@@ -72,7 +82,9 @@ def _overview(columns: Sequence[EngineFacts]) -> str:
         (facts.engine, facts.host, facts.isolation, "works" if facts.works else f"does not: {facts.cause}")
         for facts in columns
     ]
-    return "## Isolation reached\n\n" + table(("engine", "host", "isolation", "probe"), rows)
+    there = {facts.engine for facts in columns}
+    notes = [f"\n{_filled(note)}\n" for engine, note in _NOTES.items() if engine in there]
+    return "## Isolation reached\n\n" + table(("engine", "host", "isolation", "probe"), rows) + "".join(notes)
 
 
 def _features(columns: Sequence[EngineFacts]) -> str:
@@ -102,7 +114,9 @@ def _count(book: Ledger, facts: EngineFacts, suite: str) -> str:
     return f"{len(records)}" + (f" ({refused} by refusal)" if refused else "")
 
 
-def _cases(book: Ledger, columns: Sequence[EngineFacts]) -> str:
+def _cases(book: Ledger, everybody: Sequence[EngineFacts]) -> str:
+    attacked = {record.engine for record in book.records if record.suite == "hostile"}
+    columns = [facts for facts in everybody if facts.engine in attacked]
     titles = {record.case: record.title for record in book.records if record.suite == "hostile"}
     found = {facts: {r.case: r.outcome for r in _mine(book, facts, "hostile")} for facts in columns}
     sections = []

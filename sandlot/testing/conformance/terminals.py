@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -59,6 +59,29 @@ class Screen:
 class TerminalTests(Suite):
     """Programs on a pseudo-terminal."""
 
+    terminals_take_all: ClassVar[bool] = True
+    """Whether a terminal can be opened for any command; else for a program and a workdir only, for as long as
+    it runs. The cases then say the rest in words of the program."""
+
+    async def _opened(self, box: Box, command: Command) -> Terminal:
+        if self.terminals_take_all:
+            return await opened(box, command)
+        argv = command.argv or ("python3", "-c", command.code or "")
+        variables = (f"{name}={value}" for name, value in command.env.items())
+        return await opened(box, Command(argv=("env", *variables, *argv), tty=command.tty, timeout=None))
+
+    async def test_what_a_terminal_cannot_take_is_refused(self) -> None:
+        self._needed()
+        if self.terminals_take_all:
+            pytest.skip("every command can be given a terminal here")
+        asked: list[dict[str, Any]] = [{"env": {"X": "1"}}, {"timeout": Seconds(20)}, {"stdin": b"x"}]
+        async with self.box() as box:
+            for rest in asked:
+                with pytest.raises(Unsupported):
+                    await opened(box, Command(argv=("true",), tty=TTY, **{"timeout": None, **rest}))
+            with pytest.raises(Unsupported):
+                await opened(box, python("", tty=TTY, timeout=None))
+
     async def test_terminals_are_refused_where_there_are_none(self) -> None:
         if self.offers(Feature.TERMINALS):
             return
@@ -84,7 +107,7 @@ class TerminalTests(Suite):
     async def test_what_is_typed_is_shown_and_read(self) -> None:
         self._needed()
         async with self.box() as box:
-            terminal = await opened(box, Command(argv=("/bin/cat",), tty=TTY, timeout=Seconds(20)))
+            terminal = await self._opened(box, Command(argv=("/bin/cat",), tty=TTY, timeout=Seconds(20)))
             screen = Screen(terminal.events())
             await terminal.type(b"hello\r")
             assert await screen.until(b"hello\r\nhello\r\n")
@@ -94,7 +117,7 @@ class TerminalTests(Suite):
     async def test_a_shell_converses(self) -> None:
         self._needed()
         async with self.box() as box:
-            terminal = await opened(
+            terminal = await self._opened(
                 box, Command(argv=("/bin/sh",), tty=TTY, env={"PS1": "ready> "}, timeout=Seconds(20))
             )
             screen = Screen(terminal.events())
@@ -114,7 +137,7 @@ os.read(reader, 1)
 print(*os.get_terminal_size())
 """
         async with self.box() as box:
-            terminal = await opened(box, python(code, tty=TTY, timeout=Seconds(20)))
+            terminal = await self._opened(box, python(code, tty=TTY, timeout=Seconds(20)))
             screen = Screen(terminal.events())
             await screen.until(b"ready")
             await terminal.resize(TerminalSize(40, 132))
@@ -132,7 +155,7 @@ except KeyboardInterrupt:
     exit(5)
 """
         async with self.box() as box:
-            terminal = await opened(box, python(code, tty=TTY, timeout=Seconds(20)))
+            terminal = await self._opened(box, python(code, tty=TTY, timeout=Seconds(20)))
             screen = Screen(terminal.events())
             await screen.until(b"ready")
             await terminal.type(b"\x03")
@@ -141,7 +164,7 @@ except KeyboardInterrupt:
     async def test_closing_hangs_up_on_the_whole_tree(self) -> None:
         self._needed()
         async with self.box() as box:
-            terminal = await opened(
+            terminal = await self._opened(
                 box, shell(f"trap '' HUP; {NAP} & echo ready; {NAP}", tty=TTY, timeout=None)
             )
             await Screen(terminal.events()).until(b"ready")
@@ -157,8 +180,8 @@ except KeyboardInterrupt:
     async def test_terminals_do_not_reach_each_other(self) -> None:
         self._needed()
         async with self.box() as box:
-            one = await opened(box, Command(argv=("/bin/cat",), tty=TTY, timeout=Seconds(20)))
-            two = await opened(box, Command(argv=("/bin/cat",), tty=TTY, timeout=Seconds(20)))
+            one = await self._opened(box, Command(argv=("/bin/cat",), tty=TTY, timeout=Seconds(20)))
+            two = await self._opened(box, Command(argv=("/bin/cat",), tty=TTY, timeout=Seconds(20)))
             await one.type(b"for one\r")
             assert b"for one" in await Screen(one.events()).until(b"for one\r\nfor one")
             await two.type(b"for two\r")
