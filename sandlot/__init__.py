@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, List, Tuple
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .sdk import AsyncSandbox, Sandbox
     from .contracts.capability import Feature
     from .contracts.command import Command
     from .contracts.engine import Box, Engine
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from .contracts.result import Result
     from .contracts.spec import Isolation, Limits, Network, SandboxSpec
     from .local import run
+    from .sdk import AsyncSandbox, Sandbox
 
 __all__ = [
     "AsyncSandbox",

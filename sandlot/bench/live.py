@@ -13,7 +13,7 @@ from sandlot.contracts.events import Event, Exited, Failed, Stdout
 from sandlot.contracts.quantity import Seconds
 from sandlot.contracts.service import Service
 from sandlot.contracts.spec import SandboxSpec
-from sandlot.local.iteration import ended
+from sandlot.contracts.streams import ended
 
 from .benchmark import FAILURES, Series, Stage, Wrong, elapsed, repeated, told
 from .summary import Round

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Callable, Dict
 
+from sandlot.settings import DEFAULT_URL
+
 from .parsing import parser_of
 
 CREATE_SETTINGS = ("engine", "isolation", "environment", "network", "memory", "cpu", "pids", "disk")
@@ -17,8 +19,12 @@ def create() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ttl", metavar="TIME", help="how long it lasts after its last touch, such as 15m (default)"
     )
-    parser.add_argument(
-        "--environment", "--image", dest="environment", metavar="NAME", help="the Python that it sees"
+    python = parser.add_mutually_exclusive_group()
+    python.add_argument("--environment", metavar="NAME", help="the Python that it sees")
+    python.add_argument(
+        "--image",
+        metavar="NAME",
+        help="the container image, such as python:3.11, that the setting images takes for an environment",
     )
     parser.add_argument("--engine", metavar="NAME", help="prefer this engine; its isolation is the floor")
     parser.add_argument("--isolation", metavar="LEVEL", help="at least process, namespace, userkernel or vm")
@@ -136,6 +142,9 @@ def ls() -> argparse.ArgumentParser:
         metavar="ID",
         help="only these, ended ones too (default: all that have not)",
     )
+    parser.add_argument(
+        "-a", "--all", action="store_true", help="also those that have ended, as long as they are remembered"
+    )
     _add_json(parser, "print one JSON document")
     _add_local(parser)
     return parser
@@ -194,9 +203,7 @@ def _add_workdir(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_url(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument(
-        "--url", metavar="URL", help="the server (default: SANDLOT_URL, else http://127.0.0.1:8080)"
-    )
+    parser.add_argument("--url", metavar="URL", help=f"the server (default: SANDLOT_URL, else {DEFAULT_URL})")
     parser.set_defaults(local=False)
 
 

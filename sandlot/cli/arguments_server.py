@@ -18,6 +18,7 @@ SERVE_SETTINGS = (
     "workspaces",
     "images",
     "allow_process",
+    "allow_network",
     "engine",
     "isolation",
     "environment",
@@ -65,6 +66,12 @@ def serve() -> argparse.ArgumentParser:
         action="store_true",
         default=None,
         help="give the engine process too: its programs share the server's user",
+    )
+    parser.add_argument(
+        "--allow-network",
+        action="store_true",
+        default=None,
+        help="let callers ask for this host's network, and so reach all that listens on it",
     )
     parser.add_argument("--engine", metavar="NAME", help="prefer this engine; its isolation is the floor")
     parser.add_argument("--isolation", metavar="LEVEL", help="at least process, namespace, userkernel or vm")

@@ -22,7 +22,8 @@ def main(words: Sequence[str]) -> int:
 def _spec(options: argparse.Namespace, asked: service.Asked) -> SandboxSpec:
     chosen = asked.settings
     return SandboxSpec(
-        environment=chosen.environment or SandboxSpec.environment,
+        environment=None if options.image else chosen.environment,
+        image=options.image,
         isolation=chosen.isolation,
         engine=chosen.engine,
         limits=chosen.limits,

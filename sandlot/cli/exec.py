@@ -11,7 +11,7 @@ from sandlot.contracts.command import Command
 from sandlot.contracts.errors import Unsupported
 from sandlot.contracts.paths import sandbox_path
 
-from . import arguments_sandboxes, keyboard, outcome, parsing, program, ps, service, signals, stdin
+from . import arguments_sandboxes, keyboard, outcome, parsing, program, ps, render, service, signals, stdin
 
 
 def main(words: Sequence[str]) -> int:
@@ -58,7 +58,7 @@ def _input(options: argparse.Namespace) -> Union[bytes, AsyncIterator[bytes], No
 
 async def _start(sandbox: str, asked: service.Asked, command: Command) -> int:
     async with service.opened(asked) as there:
-        print(await (await ps.reached(there, sandbox)).start(command))
+        print(render.escaped(await (await ps.reached(there, sandbox)).start(command)))
     return 0
 
 

@@ -13,9 +13,9 @@ from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import InvalidSpec, NotFound
 from sandlot.contracts.events import Reason
 from sandlot.contracts.paths import WORKSPACE, sandbox_path
+from sandlot.contracts.streams import ended
 from sandlot.local.asked import spec_of
 from sandlot.local.start import start
-from sandlot.sandboxes.streams import ended
 from sandlot.settings import Settings
 from sandlot.trees import pack
 from sandlot.trees.unpack import unpack

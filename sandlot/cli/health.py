@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 import time
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 from sandlot.client.address import chosen_server
 from sandlot.client.async_driver import AsyncDriver
@@ -71,10 +71,17 @@ def _tell(told: Dict[str, Any], *, as_json: bool) -> None:
     tone = "good" if told["status"] in _USABLE else "bad"
     mark = render.coloured(render.escaped(str(told["status"])), tone, sys.stdout)
     print(f"{render.escaped(told['url'])}: {mark}")
-    checks = told.get("checks")
-    rows = (
-        [("  " + str(name), str(found)) for name, found in checks.items()] if isinstance(checks, dict) else []
-    )
-    rows += [("  because", str(told["cause"]))] if "cause" in told else []
+    rows = [("  " + name, found) for name, found in _rows(told)]
     if rows:
         render.table(rows)
+
+
+def _rows(told: Dict[str, Any]) -> List[Tuple[str, str]]:
+    """What the server told besides its status, for people (pure)."""
+    proven = [str(told[name]) for name in ("engine", "isolation") if told.get(name)]
+    rows = [("version", str(told["version"]))] if told.get("version") else []
+    rows += [("default engine", ", ".join(proven))] if proven else []
+    checks = told.get("checks")
+    if isinstance(checks, dict):
+        rows += [(str(name), str(found)) for name, found in checks.items()]
+    return rows + ([("because", str(told["cause"]))] if "cause" in told else [])

@@ -1,4 +1,4 @@
-"""`sandlot ls`: the sandboxes there are, and those asked for by name also when they have ended."""
+"""`sandlot ls`: the sandboxes there are; those that have ended by name, or with `--all`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def main(words: Sequence[str]) -> int:
 
 async def _list(options: argparse.Namespace, asked: service.Asked) -> int:
     async with service.opened(asked) as there:
-        found = [await there.status(name) for name in options.ids] if options.ids else await there.list()
+        if options.ids:
+            found = [await there.status(name) for name in options.ids]
+        else:
+            found = list(await there.list(ended=options.all))
     if options.json:
         render.document({"sandboxes": [statuses.document(status) for status in found]})
     else:

@@ -73,7 +73,7 @@ def tell(result: Result, *, as_json: bool, verbose: bool) -> None:
             render.say(f"standard {name} was cut: --output keeps more")
     if verbose or sys.stderr.isatty():
         line = f"{result.engine}, isolation {result.isolation.name.lower()}, {result.duration:.3f} s"
-        print(render.coloured(f"sandlot: {line}", "dim", sys.stderr), file=sys.stderr)
+        print(render.coloured(f"sandlot: {render.escaped(line)}", "dim", sys.stderr), file=sys.stderr)
 
 
 def _ending(result: Result) -> str:

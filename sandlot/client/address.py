@@ -7,9 +7,6 @@ from typing import Optional
 
 from sandlot import settings
 
-DEFAULT_URL = "http://127.0.0.1:8080"
-"""The server that is meant when none is named: one of this machine."""
-
 
 @dataclass(frozen=True)
 class Server:
@@ -26,4 +23,4 @@ def server(url: Optional[str], key: Optional[str]) -> Server:
 
 def chosen_server(chosen: settings.Settings) -> Server:
     """The server of the settings *chosen*."""
-    return Server(chosen.url or DEFAULT_URL, chosen.key)
+    return Server(chosen.url or settings.DEFAULT_URL, chosen.key)

@@ -64,8 +64,8 @@ class AsyncClient:
     async def delete(self, sandbox: str) -> None:
         await self._driver.value(sandboxes.delete(sandbox))
 
-    async def list(self) -> Tuple[SandboxStatus, ...]:
-        return await self._driver.value(sandboxes.listing())
+    async def list(self, *, ended: bool = False) -> Tuple[SandboxStatus, ...]:
+        return await self._driver.value(sandboxes.listing(ended=ended))
 
     async def close(self) -> None:
         """As Client.close."""

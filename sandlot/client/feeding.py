@@ -14,12 +14,12 @@ from typing import Iterable, Iterator, Optional
 
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import Conflict, InvalidSpec, NotFound, SandlotError
+from sandlot.contracts.streams import ended
 from sandlot.wire.flows import commands
 
 from .async_driver import AsyncDriver
 from .driver import Driver
 from .pieces import Pieces
-from .streams import ended
 
 MOST_WHOLE = 2 * 2**20
 """Bytes of standard input in the request of a run, which has a sandbox of its own."""

@@ -71,9 +71,9 @@ class Client:
         """As Service.delete."""
         self._driver.value(sandboxes.delete(sandbox))
 
-    def list(self) -> Tuple[SandboxStatus, ...]:
+    def list(self, *, ended: bool = False) -> Tuple[SandboxStatus, ...]:
         """As Service.list."""
-        return self._driver.value(sandboxes.listing())
+        return self._driver.value(sandboxes.listing(ended=ended))
 
     def close(self) -> None:
         """Close the connections; sandboxes last as long as their leases. Idempotent."""

@@ -15,6 +15,7 @@ WORKSPACE = PurePosixPath("/workspace")
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 255
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,254}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
 _LONGEST_VALUE = 131_072  # MAX_ARG_STRLEN, execve(2)
 
@@ -53,6 +54,17 @@ def identifier(value: str, what: str = "id") -> str:
             f"{shown} is not a valid {what}: "
             "use 1 to 128 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
         )
+    return value
+
+
+def image_name(value: str) -> str:
+    """*value* itself when it can be the name of a container image, such as `python:3.11`.
+
+    Raises InvalidSpec otherwise.
+    """
+    if not isinstance(value, str) or not _IMAGE.fullmatch(value):
+        shown = repr(value[:40]) if isinstance(value, str) else type(value).__name__
+        raise InvalidSpec(f"{shown} is not the name of a container image: use one such as python:3.11")
     return value
 
 

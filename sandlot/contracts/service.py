@@ -74,8 +74,8 @@ class Service(Protocol):
     async def delete(self, sandbox: str) -> None:
         """End the sandbox and its workspace. Raises NotFound."""
 
-    async def list(self) -> Tuple[SandboxStatus, ...]:
-        """The sandboxes that have not ended, by id."""
+    async def list(self, *, ended: bool = False) -> Tuple[SandboxStatus, ...]:
+        """The sandboxes that have not ended, by id; with *ended* also those remembered of the ended ones."""
 
     async def close(self) -> None:
         """Let go: what is durable stays for the next service, everything else ends; idempotent."""

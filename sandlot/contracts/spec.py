@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Dict, Mapping, Optional, Tuple
 
 from .errors import InvalidSpec
-from .paths import identifier, variables
+from .paths import identifier, image_name, variables
 from .quantity import Bytes, Cores, Seconds
 
 
@@ -158,10 +158,16 @@ class SandboxSpec:
     """Lease of a sandbox; None for one that ends with its caller."""
     workspace: Optional[KeptWorkspace] = None
     """None for a workspace in memory that ends with the box."""
+    image: Optional[str] = None
+    """A container image's name instead of an environment: services take it for one, engines refuse it."""
 
     def __post_init__(self) -> None:
         """Refuse what no engine could mean."""
         variables(self.env)
+        if self.image is not None:
+            image_name(self.image)
+            if self.environment is not None:
+                raise InvalidSpec(f"image {self.image!r} and an environment are given: give one of them")
 
     def environ(self, extra: Mapping[str, str]) -> Dict[str, str]:
         """The sandbox's variables with a command's *extra* ones over them."""

@@ -1,4 +1,4 @@
-"""Async work ended properly, and driven from code that knows no event loop."""
+"""Async work driven from code that knows no event loop."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import concurrent.futures
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
-
-from sandlot.sandboxes.streams import ended
-
-__all__ = ["Background", "ended"]
 
 Value = TypeVar("Value")
 

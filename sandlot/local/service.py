@@ -12,9 +12,9 @@ from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.result import Result, fold
 from sandlot.contracts.service import RunRequest, SandboxStatus
 from sandlot.contracts.spec import SandboxSpec
+from sandlot.contracts.streams import ended
 from sandlot.sandboxes.census import Census
 from sandlot.sandboxes.sandboxes import Sandboxes
-from sandlot.sandboxes.streams import ended
 from sandlot.trees import pack
 
 OWNER = "local"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
 from sandlot.contracts.lease import DEFAULT_TTL
-from sandlot.contracts.spec import Network
+from sandlot.contracts.spec import Network, SandboxSpec
 from sandlot.engines.failover import FailoverEngine
 from sandlot.keeper.client import STORE
 from sandlot.keeper.storage import WorkspaceStore
@@ -31,18 +33,26 @@ def start() -> LocalService:
     return LocalService(Sandboxes(FailoverEngine.installed()))
 
 
-async def open_service(chosen: Settings, *, workspaces: WorkspacePolicy | None = None) -> LocalService:
+Admit = Callable[[SandboxSpec], object]
+"""Raises Forbidden for a spec that may not be started."""
+
+
+async def open_service(
+    chosen: Settings, admit: Admit | None = None, *, workspaces: WorkspacePolicy | None = None
+) -> LocalService:
     """The service of the data directory of *chosen*, with the sandboxes an earlier one left there.
 
-    *workspaces* goes before what *chosen* says about them. It answers at once; whether engines work shows
-    a moment later.
+    *admit* judges those before they are started again. *workspaces* goes before what *chosen* says about
+    them. It answers at once; whether engines work shows a moment later.
     Raises Conflict when another service has the directory or its registry cannot be read, InvalidSpec and
     EngineUnavailable when the directory will not do.
     """
     registry = await SqliteRegistry.open(chosen.data_directory)
     try:
         store = await asyncio.to_thread(WorkspaceStore, chosen.data_directory / STORE)
-        sandboxes = Sandboxes(FailoverEngine.installed(), registry, store, house_of(chosen, workspaces))
+        house = house_of(chosen, workspaces)
+        house = house if admit is None else replace(house, admit=admit)
+        sandboxes = Sandboxes(FailoverEngine.installed(), registry, store, house, steady_clock())
         await sandboxes.open()
     except BaseException:
         await registry.close()
@@ -50,11 +60,22 @@ async def open_service(chosen: Settings, *, workspaces: WorkspacePolicy | None =
     return LocalService(sandboxes)
 
 
+def steady_clock() -> Callable[[], float]:
+    """Seconds since the epoch as they were now, counted on steadily: a lease is a length of time.
+
+    Whoever sets the machine's clock while it runs neither ends sandboxes nor prolongs them; sleep counts.
+    """
+    which = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    offset = time.time() - time.clock_gettime(which)
+    return lambda: offset + time.clock_gettime(which)
+
+
 def house_of(chosen: Settings, workspaces: WorkspacePolicy | None = None) -> House:
     """What *chosen* says about sandboxes: every one is leased, and none gets a network it did not ask for."""
     return House(
         workspaces=workspaces or cast("WorkspacePolicy", chosen.workspaces),
         defaults=replace(spec_of(chosen), network=Network.NONE, ttl=DEFAULT_TTL),
+        images=chosen.images,
         quota=Quota(per_owner=chosen.most_sandboxes_per_owner, in_all=chosen.most_sandboxes),
         commands=Width.shared(chosen.most_commands, chosen.most_waiting),
     )

@@ -16,7 +16,7 @@ from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.quantity import Bytes
 from sandlot.contracts.result import Result
 from sandlot.contracts.spec import Isolation, Limits, SandboxSpec
-from sandlot.sandboxes.streams import ended
+from sandlot.contracts.streams import ended
 from sandlot.trees import pack
 from sandlot.trees.unpack import unpack
 

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
+_SPARE = 64
+
 
 class Agenda(Generic[Key]):
     """Keys with one time each. A later time for a known key waits for the earlier one to come due.
@@ -26,10 +28,15 @@ class Agenda(Generic[Key]):
         """Look at *key* no later than *when*; whether that is now the earliest of all."""
         if self._times.get(key, float("inf")) <= when:
             return False
+        self._drop_stale()
         self._times[key] = when
         self._count += 1  # keys need no order of their own
         heapq.heappush(self._heap, (when, self._count, key))
         return self._heap[0][1] == self._count
+
+    def forget(self, key: Key) -> None:
+        """Look at *key* no more; an unknown one is no error."""
+        self._times.pop(key, None)
 
     @property
     def first(self) -> float | None:
@@ -47,6 +54,13 @@ class Agenda(Generic[Key]):
         return found
 
     def _drop_stale(self) -> None:
-        # An earlier time was noted for a key after this one was, or the key came due by it.
-        while self._heap and self._times.get(self._heap[0][2]) != self._heap[0][0]:
+        # An earlier time was noted for a key after this one was, or the key came due by it or was forgotten.
+        while self._heap and not self._is_valid(self._heap[0]):
             heapq.heappop(self._heap)
+        # Those further down would stay until their time, which may be a year away.
+        if len(self._heap) > 2 * len(self._times) + _SPARE:
+            self._heap = [entry for entry in self._heap if self._is_valid(entry)]
+            heapq.heapify(self._heap)
+
+    def _is_valid(self, entry: tuple[float, int, Key]) -> bool:
+        return self._times.get(entry[2]) == entry[0]

@@ -5,10 +5,12 @@ A value of a spec that is None or empty counts as not asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from typing import Literal
 
+from sandlot.contracts.errors import InvalidSpec
+from sandlot.contracts.paths import identifier
 from sandlot.contracts.spec import Limits, Network, SandboxSpec, WorkspaceKind
 from sandlot.environments.environment import SYSTEM
 
@@ -21,13 +23,32 @@ _OPEN = {"environment": SYSTEM, "network": Network.NONE}
 _COMPARED = ("environment", "isolation", "engine", "network", "mounts", "env")
 
 
+def without_image(asked: SandboxSpec, images: Mapping[str, str]) -> SandboxSpec:
+    """*asked*, with the environment its image means: the one in *images*, else the one of that very name.
+
+    Raises InvalidSpec for an image that means none.
+    """
+    image = asked.image
+    if image is None:
+        return asked
+    try:
+        environment = images.get(image) or identifier(image, "environment")
+    except InvalidSpec:
+        raise InvalidSpec(
+            f"there is no environment for image {image!r}: map it to one in the setting images, "
+            "or name an environment"
+        ) from None
+    return replace(asked, image=None, environment=environment)
+
+
 def settled(asked: SandboxSpec, defaults: SandboxSpec) -> SandboxSpec:
     """*asked*, with what it leaves open taken from *defaults*."""
     return replace(
         asked,
         environment=asked.environment or defaults.environment,
         isolation=asked.isolation or defaults.isolation,
-        engine=asked.engine or defaults.engine,
+        # Who asks for a level did not ask for the engine that is preferred otherwise, which may lie below it.
+        engine=asked.engine or (defaults.engine if asked.isolation is None else None),
         network=asked.network or defaults.network,
         limits=asked.limits.or_else(defaults.limits),
         env=asked.env or defaults.env,

@@ -47,7 +47,7 @@ def record_of(text: str) -> Record:
         owner=fields.text("owner"),
         id=identifier(fields.text("id"), "sandbox"),
         key=identifier(fields.text("key"), "key"),
-        spec=spec_from(fields.raw("spec")).spec,
+        spec=spec_from(fields.raw("spec")),
         lease=Lease(_ttl(fields), fields.number("active")),
         created=fields.number("created"),
         kind=_named(fields, "kind", WorkspaceKind),

@@ -32,6 +32,10 @@ class Expiry(Generic[Key]):
             if self._running is None:
                 self._running = asyncio.ensure_future(self._run())
 
+    def forget(self, key: Key) -> None:
+        """Tell of *key* no more."""
+        self._agenda.forget(key)
+
     def close(self) -> None:
         """Tell nothing more."""
         if self._running is not None:

@@ -12,9 +12,9 @@ from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.engine import Box, Files, FileWatch, Processes, Terminal, Terminals
 from sandlot.contracts.events import Event
 from sandlot.contracts.lease import Ending
+from sandlot.contracts.streams import ended
 
 from .gate import Gate
-from .streams import ended
 
 
 class LentBox:

@@ -139,6 +139,7 @@ class Lodging:
             raise
 
     async def _again(self) -> Box:
+        self._means.admit(self.record.spec)
         await self._means.swept.wait()
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE

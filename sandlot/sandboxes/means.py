@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sandlot.contracts.engine import Engine
-from sandlot.contracts.spec import DEFAULT_LIMITS, WorkspaceKind
+from sandlot.contracts.spec import DEFAULT_LIMITS, SandboxSpec, WorkspaceKind
 
 from .census import Tally
 from .gate import Gate
@@ -41,13 +41,14 @@ class WorkspaceStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """`swept` is set once what a killed predecessor left is gone; no kept workspace is used before."""
+    """`admit` raises for a spec that may not be started. `swept` is set once what a killed predecessor left is gone; no kept workspace is used before."""
 
     engine: Engine
     registry: Registry
     store: WorkspaceStore | None
     starts: Gate
     clock: Clock
+    admit: Callable[[SandboxSpec], object]
     tally: Tally = field(default_factory=Tally)
     swept: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -25,6 +25,6 @@ def unknown(name: str, record: Record | None = None) -> NotFound:
     Without a record it says the same of a name that exists for another owner.
     """
     if record is None or record.ending is None:
-        return NotFound(f"there is no live sandbox {name!r}: make it with ensure")
+        return NotFound(f"there is no live sandbox {name!r}: create it first")
     reason = record.ending.reason.value.replace("_", " ")
-    return NotFound(f"sandbox {name!r} has ended ({reason}): make it anew with ensure")
+    return NotFound(f"sandbox {name!r} has ended ({reason}): create it anew first")

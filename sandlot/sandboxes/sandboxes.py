@@ -17,7 +17,7 @@ from sandlot.contracts.service import SandboxStatus
 from sandlot.contracts.spec import SandboxSpec, WorkspaceKind
 
 from . import audit, refusals
-from .agreement import kinds_to_try, settled
+from .agreement import kinds_to_try, settled, without_image
 from .census import Census
 from .expiry import Expiry
 from .gate import Gate
@@ -56,7 +56,7 @@ class Sandboxes:
         """Over *engine* and *registry*, which are closed with it; without *store* no workspace is kept."""
         house = house or House()
         starts = Gate("starts of sandboxes", house.starts)
-        self._means = Means(engine, registry or MemoryRegistry(), store, starts, clock)
+        self._means = Means(engine, registry or MemoryRegistry(), store, starts, clock, house.admit)
         self._means.swept.set()
         self._house = house
         self._commands = Gate("commands", house.commands)
@@ -88,6 +88,7 @@ class Sandboxes:
     async def ensure(self, owner: str, name: str, spec: SandboxSpec) -> SandboxStatus:
         """As Service.ensure. Raises QuotaDenied, PoolExhausted besides."""
         key = owner, identifier(name, "sandbox")
+        spec = without_image(spec, self._house.images)
         wanted = settled(spec, self._house.defaults)
         kinds = kinds_to_try(self._house.workspaces, wanted.ttl, await self._proven())
         while True:
@@ -132,11 +133,13 @@ class Sandboxes:
             await lodging.gone()
         await asyncio.shield(self._find(owner, name).leave(EndReason.DELETED))
 
-    def list(self, owner: str) -> tuple[SandboxStatus, ...]:
+    def list(self, owner: str, *, ended: bool = False) -> tuple[SandboxStatus, ...]:
         """As Service.list."""
-        found = [each for (whose, _), each in self._lodgings.items() if whose == owner and not each.is_new]
-        living = [each.record.status() for each in found if not each.record.has_ended]
-        return tuple(sorted(living, key=lambda status: status.id))
+        lodgings = [each for (whose, _), each in self._lodgings.items() if whose == owner]
+        records = self._tombstones.of(owner) if ended else []
+        records += [each.record for each in lodgings if not each.is_new]
+        newest = {each.id: each for each in records if ended or not each.has_ended}
+        return tuple(newest[name].status() for name in sorted(newest))
 
     def command(self, owner: str) -> AbstractAsyncContextManager[None]:
         """A place among the commands for the length of a block. Raises QuotaDenied, PoolExhausted."""
@@ -145,8 +148,9 @@ class Sandboxes:
     async def make(self, owner: str, spec: SandboxSpec) -> Box:
         """A box without a name, which the caller closes. Raises as Engine.create, and QuotaDenied."""
         self._refuse_when_closed()
+        wanted = settled(without_image(spec, self._house.images), self._house.defaults)
         async with self._means.starts.place(owner):
-            return await self._means.engine.create(settled(spec, self._house.defaults))
+            return await self._means.engine.create(wanted)
 
     @asynccontextmanager
     async def box(self, owner: str, spec: SandboxSpec) -> AsyncIterator[Box]:
@@ -256,6 +260,7 @@ class Sandboxes:
         if self._lodgings.get(key) is not lodging:
             return
         del self._lodgings[key]
+        self._expiry.forget(key)
         self._counts -= Counter((record.owner,))  # owners with none are not counted any more
         if record.has_ended and not lodging.is_new:
             self._forget(self._tombstones.add(record))

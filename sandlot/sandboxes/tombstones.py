@@ -34,8 +34,12 @@ class Tombstones:
         """The record of the last sandbox of that name; None when there is none."""
         return self._records.get((owner, name))
 
+    def of(self, owner: str) -> list[Record]:
+        """The records of all that were the sandboxes of *owner*."""
+        return [record for (whose, _), record in self._records.items() if whose == owner]
+
     def take(self, owner: str, name: str) -> Record | None:
-        """The same, and it is forgotten."""
+        """The same as `find`, and it is forgotten."""
         return self._records.pop((owner, name), None)
 
     def outdated(self, now: float) -> list[str]:

@@ -23,7 +23,6 @@ from typing import (
 from sandlot.client.address import chosen_server
 from sandlot.client.async_service import AsyncClient
 from sandlot.client.facts import result_in, usable
-from sandlot.client.streams import ended
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box, Terminal
@@ -32,6 +31,7 @@ from sandlot.contracts.events import Event
 from sandlot.contracts.paths import WORKSPACE, sandbox_path
 from sandlot.contracts.result import Result
 from sandlot.contracts.service import SandboxStatus, Service
+from sandlot.contracts.streams import ended
 from sandlot.trees import pack
 from sandlot.trees.descriptors import finished
 from sandlot.trees.unpack import unpack
@@ -72,10 +72,11 @@ class AsyncSandbox:
         key: Optional[str] = None,
         env: Optional[Mapping[str, str]] = None,
         ttl: plans.Amount = None,
+        image: Optional[str] = None,
         **asked: Any,
     ) -> AsyncSandbox:
         """As Sandbox.connect."""
-        return cls(plans.remote_plan(id, env, ttl, {"url": url, "key": key, **asked}))
+        return cls(plans.remote_plan(id, env, ttl, {"url": url, "key": key, **asked}, image))
 
     async def run(
         self,

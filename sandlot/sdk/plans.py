@@ -64,12 +64,19 @@ def local_plan(env: Optional[Mapping[str, str]], ttl: Amount, flags: Mapping[str
 
 
 def remote_plan(
-    name: Optional[str], env: Optional[Mapping[str, str]], ttl: Amount, flags: Mapping[str, Any]
+    name: Optional[str],
+    env: Optional[Mapping[str, str]],
+    ttl: Amount,
+    flags: Mapping[str, Any],
+    image: Optional[str] = None,
 ) -> Plan:
     """A sandbox of a server, which fills in what nobody chose. Raises InvalidSpec."""
     chosen = settings.load(flags=flags)
+    # An image outranks an environment of the settings; both given at once contradict each other.
+    is_open = image is None or flags.get("environment") is not None
     spec = SandboxSpec(
-        environment=chosen.environment,
+        environment=chosen.environment if is_open else None,
+        image=image,
         isolation=chosen.isolation,
         engine=chosen.engine,
         limits=chosen.limits,

@@ -82,6 +82,7 @@ class Sandbox:
         key: Optional[str] = None,
         env: Optional[Mapping[str, str]] = None,
         ttl: plans.Amount = None,
+        image: Optional[str] = None,
         **asked: Any,
     ) -> Sandbox:
         """A sandbox of the server at *url*, by default the one of the settings (SANDLOT_URL, SANDLOT_KEY).
@@ -89,8 +90,10 @@ class Sandbox:
         The sandbox called *id* is claimed, or made if there is none, and stays when this object is closed.
         Without *id* a new one is made that ends with this object. *ttl* is its lease from the last time it
         was claimed; *env* and *asked* are as for `local`, and the server fills in what is not said.
+        *image* is a container image's name, such as "python:3.11", instead of an environment; the server
+        knows which one it means.
         """
-        return cls(plans.remote_plan(id, env, ttl, {"url": url, "key": key, **asked}))
+        return cls(plans.remote_plan(id, env, ttl, {"url": url, "key": key, **asked}, image))
 
     def run(
         self,

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from sandlot.contracts.errors import SandlotError
@@ -46,13 +46,20 @@ def _routing(dialects: Sequence[Dialect], health: Health) -> FastAPI:
     kinds = (SandlotError, HTTPException, RequestValidationError, ClientDisconnect, Exception)
     routes: list[BaseRoute] = [route for dialect in dialects for route in dialect.routes]
     routes += control.router(health, cache(lambda: document(routes, dialects))).routes
-    return FastAPI(
+    application = FastAPI(
         routes=routes,
         openapi_url=None,
         redirect_slashes=False,
         telemetry=_SILENT,
         exception_handlers=dict.fromkeys(kinds, _tell),
     )
+    application.router.default = _nowhere
+    return application
+
+
+async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """What answers where no route does: Starlette's own would close a WebSocket's handshake with 403."""
+    raise HTTPException(404)
 
 
 async def _tell(request: Request | WebSocket, error: Exception) -> Response:

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from sandlot import __version__
+
 from . import docs
 from .access import caller_of, context_of, demand
 from .health import Health
@@ -20,12 +22,15 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 class Readiness(BaseModel):
-    """Whether the server can do what it is for."""
+    """Whether the server can do what it is for; all but `status` is only for callers the server knows."""
 
     status: str = Field(description="One of ready, starting, draining, degraded.")
-    checks: dict[str, str] | None = Field(
-        default=None, description="Each check with ok or what is wrong; only for callers the server knows."
+    checks: dict[str, str] | None = Field(default=None, description="Each check with ok or what is wrong.")
+    version: str | None = Field(default=None, description="Of the server.")
+    engine: str | None = Field(
+        default=None, description="What serves when no engine is asked for; null until a program ran in it."
     )
+    isolation: str | None = Field(default=None, description="What that engine gave the program.")
 
 
 _JSON = {"application/json": {"schema": Readiness.model_json_schema()}}
@@ -45,7 +50,7 @@ def router(health: Health, document: Document) -> APIRouter:
         status = health.status()
         about: dict[str, Any] = {"status": status}
         if caller_of(request).scopes:
-            about["checks"] = health.checks()
+            about |= {"checks": health.checks(), "version": __version__, **health.proof()}
         return JSONResponse(about, 200 if status == "ready" else 503)
 
     async def openapi() -> Response:

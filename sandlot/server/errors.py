@@ -17,6 +17,8 @@ from starlette.types import Scope
 from sandlot.contracts.errors import SandlotError
 from sandlot.wire import problems
 
+from . import tracing
+
 CLIENT_CLOSED_REQUEST = 499
 """Nobody reads this status: the client has gone. It marks the access log and the counters."""
 EXPECTED = (SandlotError, HTTPException, RequestValidationError, ClientDisconnect)
@@ -56,6 +58,14 @@ def answer(error: Exception, scope: Scope, request_id: str) -> Response:
         return _response(body, error.headers or {})
     detail = f"the server failed: its log says why under request {request_id}"
     return _response(_problem(500, detail, request_id, instance), {})
+
+
+def refusal(error: Exception, scope: Scope) -> Response:
+    """The response to what never reached a route: it has a made request id, and its connection closes."""
+    request_id = tracing.request_id(None)
+    told = answer(error, scope, request_id)
+    told.headers.update({"x-request-id": request_id, "connection": "close"})
+    return told
 
 
 def _problem(status: int, detail: str, request_id: str, instance: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,7 @@ from .metrics import NO_ROUTE
 _access = logging.getLogger("sandlot.access")
 _log = logging.getLogger(__name__)
 _SHORT = 64 * 1024
+_ENDED = "the server stopped before this was done and has ended what ran: ask another one, or again later"
 _NO_GUESSING = (b"x-content-type-options", b"nosniff")
 _STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start", "websocket.close")
 
@@ -59,7 +61,8 @@ class Frame:
         except asyncio.CancelledError:
             if self._context.lifecycle.phase is not Phase.DRAINING:
                 raise
-            exchange.is_broken = True  # the grace of a server that was told to stop has passed
+            # The grace of a server that was told to stop has passed.
+            await exchange.tell(HTTPException(503, _ENDED, {"Retry-After": "5"}), receive)
         except Exception as error:  # noqa: BLE001 - the edge of a request: the log gets it, the client an id
             _log.exception("request %s failed", exchange.request_id)
             await exchange.tell(error, receive)

@@ -54,7 +54,9 @@ class Doors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         host, origin = _once(scope, b"host"), _once(scope, b"origin")
-        if scope["path"] not in OPEN and not self._rules.allows_host(host):
+        is_ours = self._rules.allows_host(host)
+        scope["state"]["is_called_by_name"] = is_ours
+        if scope["path"] not in OPEN and not is_ours:
             self._metrics.refused("host")
             raise Forbidden("this server is not called by that name: use --allow-host to add one")
         if not self._rules.allows_origin(origin, host):
@@ -101,6 +103,8 @@ class Authentication:
             if scope["path"] not in OPEN:
                 raise
             caller = _STRANGER
+        if caller is LOCAL and not scope["state"]["is_called_by_name"]:
+            caller = _STRANGER  # a page can reach us by a name of its own (hosts), but knows no key
         scope["state"]["caller"] = caller
         await self._app(scope, receive, send)
 

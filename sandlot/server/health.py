@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import SandlotError
+from sandlot.contracts.result import Result
 from sandlot.contracts.service import RunRequest
 
 from .lifecycle import Lifecycle, Phase, Services
@@ -37,6 +38,7 @@ class Health:
         self._directory = directory
         self._lags: deque[float] = deque([0.0], maxlen=_REMEMBERED)
         self._engine = _UNPROVEN
+        self._proof: Result | None = None
         self._state = _OK
 
     def status(self) -> str:
@@ -54,6 +56,14 @@ class Health:
             "engine": self._engine,
             "state": self._state,
             "lag": _OK if self.lag < _HIGH_LAG else f"the event loop came {self.lag:.2f} s late",
+        }
+
+    def proof(self) -> dict[str, str | None]:
+        """The engine that serves when none is asked for and the isolation it gave; None before one has."""
+        found = self._proof
+        return {
+            "engine": None if found is None else found.engine,
+            "isolation": None if found is None else found.isolation.name.lower(),
         }
 
     @property
@@ -75,20 +85,22 @@ class Health:
         while True:
             self._state = await asyncio.to_thread(_writing, self._directory)
             if self._engine != _OK:
-                self._engine = await _running(self._lifecycle.service)
+                self._engine, self._proof = await _running(self._lifecycle.service)
             troubles = [each for each in (self._state, self._engine) if each != _OK]
             if troubles:
                 _log.warning("the server is not ready: %s", "; ".join(troubles))
             await asyncio.sleep(_PROVE_AGAIN)
 
 
-async def _running(service: Services) -> str:
-    """Whether a program can be run in a sandbox of its own, as callers do: ok, or why not."""
+async def _running(service: Services) -> tuple[str, Result | None]:
+    """Whether a program can be run in a sandbox of its own, as callers do (ok, or why not); how it went."""
     try:
         result = await service.of(_OWNER).run(RunRequest(Command(argv=("/bin/true",))))
     except SandlotError as error:
-        return error.message
-    return _OK if result.ok else f"/bin/true ended with {result.reason.value} {result.exit_code}"
+        return error.message, None
+    if not result.ok:
+        return f"/bin/true ended with {result.reason.value} {result.exit_code}", None
+    return _OK, result
 
 
 def _writing(directory: Path) -> str:

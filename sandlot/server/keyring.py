@@ -64,12 +64,12 @@ class KeyRing:
         signature = _signature(self.path)
         if signature == self._signature:
             return
-        self._signature = signature
+        # Closed until it was read: whatever reading raises, this file is not looked at again.
+        self._signature, self._keys, self._is_closed = signature, {}, True
         try:
             self._keys, self._is_closed = _read(self.path), False
         except InvalidSpec as error:
             _log.error("%s; no key is accepted until that is mended", error.message)
-            self._keys, self._is_closed = {}, True
 
 
 def _signature(path: Path) -> tuple[int, ...]:
@@ -90,11 +90,14 @@ def _read(path: Path) -> dict[str, Key]:
             value = json.load(file)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as cause:
+    except (OSError, ValueError, RecursionError) as cause:
         raise InvalidSpec(f"the file of keys {path} cannot be read: {type(cause).__name__}") from cause
     if not isinstance(value, dict) or value.get("version") != _VERSION:
         raise InvalidSpec(f"the file of keys {path} is not of version {_VERSION}: restore it")
-    return {key.id: key for key in map(key_from, value.get("keys", ()))}
+    keys = value.get("keys", [])
+    if not isinstance(keys, list):
+        raise InvalidSpec(f"the file of keys {path} holds no list of keys: restore it")
+    return {key.id: key for key in map(key_from, keys)}
 
 
 def _without_links(path: str, flags: int) -> int:

@@ -21,6 +21,7 @@ _TOKEN = re.compile(r"sl_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _HASH = re.compile("[0-9a-f]{64}")
 ANYWHERE = re.compile(rb"sl_[0-9a-f]{12}_")
 """What gives a key away where none belongs."""
+_SECRET = re.compile("(sl_[0-9a-f]{12}_)[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ def opened(token: str, keys: Mapping[str, Key], now: float) -> Key | None:
     key = keys.get(key_id, _NOBODY)
     is_right = hmac.compare_digest(_hashed(secret), key.hash)
     return key if is_right and key.is_valid(now) else None
+
+
+def without_secrets(text: str) -> str:
+    """*text* with the secret part of every key in it left out."""
+    return _SECRET.sub(r"\1...", text)
 
 
 def key_from(value: Any) -> Key:

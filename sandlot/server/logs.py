@@ -19,6 +19,8 @@ from typing import TextIO
 
 from sandlot.wire.problems import readable
 
+from .keys import without_secrets
+
 _PER_SECOND = 200.0
 _BURST = 1000.0
 _WAITING = 4096
@@ -91,13 +93,16 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    fields: dict[str, object] = {"logger": record.name, "message": record.getMessage()[:_LONGEST]}
+    # A key may come where none belongs, such as in a path.
+    message = without_secrets(record.getMessage()[:_LONGEST])
+    fields: dict[str, object] = {"logger": record.name, "message": message}
     about = getattr(record, "about", {})
     fields.update({name: value for name, value in about.items() if value is not None})
     if getattr(record, "dropped", 0):
         fields["dropped"] = record.dropped  # type: ignore[attr-defined]
     if record.exc_info:
-        fields["traceback"] = logging.Formatter().formatException(record.exc_info)[-_LONGEST:]
+        trace = logging.Formatter().formatException(record.exc_info)
+        fields["traceback"] = without_secrets(trace)[-_LONGEST:]
     return fields
 
 

@@ -9,22 +9,73 @@ section 9.6).
 from __future__ import annotations
 
 import asyncio
+import http
 import socket
+from collections.abc import Sequence
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from . import peers
+from sandlot.contracts.errors import PoolExhausted
+
+from . import errors, peers
 
 LARGEST_HEAD = 64 * 1024
+# Requests sent before the one ahead of them is answered: each waits as an object fifty times its size.
+_MOST_PIPELINED = 16
 _LARGEST_OVERHEAD = 64 * 1024
 _OVERHEAD_PER_BYTE = 8  # a body in chunks of one byte is five times its size
-_REFUSAL = (
-    b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-    b"connection: close\r\n\r\n%b"
-)
+
+
+def fault_in(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """Why a head is none that servers and proxies read in one way (RFC 9112); None when it is sound.
+
+    The parser has refused what cannot be read at all, and lengths that contradict each other.
+    """
+    hosts = [value for name, value in headers if name == b"host"]
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    lengths = [value.strip() for name, value in headers if name == b"content-length"]
+    if version not in ("1.0", "1.1"):
+        return "HTTP/1.1 is spoken here"
+    if len(hosts) != 1 and (hosts or version == "1.1"):
+        return "a request has one header Host"
+    if codings not in ([], [b"chunked"]):
+        return "the transfer coding chunked is the only one that is understood"
+    if not target.startswith((b"/", b"*")) and _authority(target) != b"".join(hosts).lower():
+        return "the target and the header Host name different servers"
+    if _opens_websocket(headers) and (codings or lengths not in ([], [b"0"])):
+        # Whoever speaks WebSocket would wait for that body for ever: the parser has it.
+        return "the handshake of a WebSocket has no body"
+    return None
+
+
+def _opens_websocket(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"upgrade" and value.strip().lower() == b"websocket" for name, value in headers)
+
+
+def _authority(target: bytes) -> bytes:
+    """The host and port in a target in absolute form."""
+    _scheme, _, rest = target.partition(b"://")
+    return rest.partition(b"/")[0].partition(b"?")[0].lower()
+
+
+def plain_refusal(status: int, detail: str) -> bytes:
+    """A whole answer with *detail*, for what never became a request."""
+    told = errors.refusal(HTTPException(status, detail), {})
+    lines = [b"%b: %b\r\n" % header for header in told.raw_headers]
+    phrase = http.HTTPStatus(status).phrase.encode("ascii")
+    return b"".join([b"HTTP/1.1 %d %b\r\n" % (status, phrase), *lines, b"\r\n", bytes(told.body)])
+
+
+async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
+    """Instead of uvicorn's answer at its limit of connections."""
+    error = PoolExhausted("the server holds as many connections as it can: try again")
+    await errors.refusal(error, scope)(scope, receive, send)
 
 
 class Connection:
@@ -124,9 +175,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._heads += 1
         if self._is_refused:
             return
+        if len(self.pipeline) >= _MOST_PIPELINED:
+            self._is_refused = True
+            self.transport.abort()
+            return
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > LARGEST_HEAD:
             self._refuse_head()
+            return
+        fault = fault_in(self.parser.get_http_version(), self.url, self.headers)
+        if fault is not None:
+            self._refuse(400, fault)
             return
         self._in_head, self._head_bytes, self._body_bytes, self._other_bytes = False, 0, 0, 0
         super().on_headers_complete()
@@ -146,13 +205,29 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.has_unread_request:
             self.loop.call_later(self.linger_seconds, self._give_up_unread, self._heads)
 
+    def send_400_response(self, msg: str) -> None:
+        del msg
+        self._refuse(400, "the request cannot be read as HTTP/1.1")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        answering: Any = _crowded if app is service_unavailable else app
+        super()._start_asgi_task(cycle, answering)
+
     def handle_websocket_upgrade(self) -> None:
         self._forget_head_timer()
+        if self._is_refused:
+            return
         super().handle_websocket_upgrade()
 
     @property
     def _is_idle(self) -> bool:
         return self.cycle is None or bool(self.cycle.response_complete)
+
+    @property
+    def _is_unanswered(self) -> bool:
+        """Whether nothing was answered yet to the one request there is, whose body still comes."""
+        is_coming = self.has_unread_request and not self.pipeline
+        return is_coming and not self._is_idle and not self.cycle.response_started
 
     def _give_up_unread(self, heads: int) -> None:
         if self.has_unread_request and self._heads == heads:
@@ -169,18 +244,21 @@ class GuardedProtocol(HttpToolsProtocol):
     def _head_is_late(self) -> None:
         self._head_timer = None
         if self._head_bytes:
-            self._refuse(b"408 Request Timeout", b"the head of the request did not come in time\n")
+            self._refuse(408, "the head of the request did not come in time")
         else:
             self.transport.close()
 
     def _refuse_head(self) -> None:
-        self._refuse(b"431 Request Header Fields Too Large", b"the head of the request exceeds 64 KiB\n")
+        self._refuse(431, "the head of the request exceeds 64 KiB")
 
-    def _refuse(self, status: bytes, text: bytes) -> None:
-        """Refuse what never became a request: there is no request id to tell."""
+    def _refuse(self, status: int, detail: str) -> None:
+        """Refuse what never became a request, or a request while its body comes."""
         self._is_refused = True
-        if self._is_idle:
-            self.transport.write(_REFUSAL % (status, len(text), text))
+        if self._is_idle or self._is_unanswered:
+            self.transport.write(plain_refusal(status, detail))
+        if self._is_unanswered:
+            self.cycle.disconnected = True  # whoever was to answer it sees the client leave
+            self.cycle.message_event.set()
         self.transport.close()
 
 

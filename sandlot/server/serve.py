@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from sandlot.contracts.errors import InvalidSpec
+from sandlot.contracts.spec import SandboxSpec
 from sandlot.settings import Settings
 
 from . import hosts
@@ -26,7 +27,9 @@ from .lifecycle import Lifecycle, Services
 from .listening import BACKLOG, listen, most_connections, place_of
 from .metrics import Metrics
 from .notify import notify
+from .policy import admit
 from .protocol import GuardedProtocol
+from .websocket import GuardedWebSocket
 
 _log = logging.getLogger(__name__)
 _KEEP_ALIVE = 75
@@ -34,7 +37,8 @@ _LARGEST_MESSAGE = 2**20
 # asyncio accepts as many connections in one go as its backlog is long: 2048 of them would stop everybody
 # else for a third of a second. The kernel's backlog is set again afterwards.
 _ACCEPTED_AT_ONCE = 64
-Opener = Callable[[Settings], Awaitable[Services]]
+Opener = Callable[[Settings, Callable[[SandboxSpec], object]], Awaitable[Services]]
+"""Opens what the server stands on; the second argument judges specs of sandboxes that were kept."""
 
 
 async def serve(
@@ -74,7 +78,9 @@ async def _stand(
     context: Context, health: Health, open_service: Opener, stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
     """Open the service and answer with it until *stop*; who calls closes it."""
-    opening = asyncio.ensure_future(open_service(context.settings))
+    opening = asyncio.ensure_future(
+        open_service(context.settings, lambda spec: admit(spec, context.settings))
+    )
     if not await _before(stop, opening):
         return
     service = opening.result()
@@ -132,7 +138,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=GuardedProtocol,
-        ws="websockets-sansio",
+        ws=GuardedWebSocket,
         ws_max_size=_LARGEST_MESSAGE,
         ws_per_message_deflate=False,  # a small frame must not become a large message
         loop="asyncio",

@@ -13,9 +13,10 @@ from __future__ import annotations
 from .places import PROJECT_FILE, config_files, directories
 from .sources import load
 from .surroundings import installer_variables, notify_socket, proxy_variables, terminal_variables
-from .values import Settings
+from .values import DEFAULT_URL, Settings
 
 __all__ = [
+    "DEFAULT_URL",
     "PROJECT_FILE",
     "Settings",
     "config_files",

@@ -8,14 +8,15 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple
 from urllib.parse import urlsplit
 
 from sandlot.contracts.errors import InvalidSpec
-from sandlot.contracts.paths import identifier
+from sandlot.contracts.paths import identifier, image_name
 from sandlot.contracts.quantity import Bytes, Cores, Seconds
 from sandlot.contracts.spec import Isolation, Network
+
+from .values import DEFAULT_URL
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _BIND = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^/?#@\s]{1,260}")
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,254}")
 _URL_SCHEMES = ("http", "https", "unix", "http+unix")
 
 
@@ -107,8 +108,7 @@ def _images(raw: Any) -> Mapping[str, str]:
         pairs = list(words.items())
     else:
         raise InvalidSpec(f"{raw!r} is neither a table nor text such as python:3.11=default")
-    image = _matching(_IMAGE, "the name of an image (write IMAGE=ENVIRONMENT)")
-    return {image(name): identifier(environment, "environment") for name, environment in pairs}
+    return {image_name(_text(name)): identifier(environment, "environment") for name, environment in pairs}
 
 
 def _url(raw: Any) -> str:
@@ -121,7 +121,7 @@ def _url(raw: Any) -> str:
         # The text is not shown: what stands before the @ is a credential.
         raise InvalidSpec("the address of a server holds a credential: give the key by itself")
     if parts.scheme not in _URL_SCHEMES or not (parts.netloc or parts.path) or parts.query or parts.fragment:
-        raise InvalidSpec(f"{text!r} is not the address of a server: use one such as http://127.0.0.1:8080")
+        raise InvalidSpec(f"{text!r} is not the address of a server: use one such as {DEFAULT_URL}")
     return text.rstrip("/")
 
 
@@ -168,5 +168,6 @@ READERS: Dict[str, Reader] = {
     "most_upload": Reader(Bytes.parse),
     "images": Reader(_images, flag="image"),
     "allow_process": Reader(_yes),
+    "allow_network": Reader(_yes),
 }
 """Every setting there is."""

@@ -41,14 +41,15 @@ def load(
 
     *flags* are field names with values as typed; None means the flag was not given. *environ* defaults
     to the process's. *files* are configuration files, strongest first; by default the project file of
-    the working directory, then the user's; files that do not exist are passed over.
+    the working directory, then the user's; files that do not exist are passed over,
+    and so are those in a directory that may not be searched: whether they exist is nobody's to know.
     Raises InvalidSpec for an unknown name, a bad value or an unreadable file.
     """
     environ = os.environ if environ is None else environ
     files = config_files(environ) if files is None else files
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     sources = [_Source(given, lambda name: "flag --" + _flag(name)), _variables(environ), _aliases(environ)]
-    sources += [_file(path) for path in files if path.is_file()]
+    sources += [_file(path) for path in files if _is_there(path)]
     values, origins = _merged(sources)
     places = directories(environ)
     values = {**{name: path for name, (path, _origin) in places.items()}, **values}
@@ -81,6 +82,14 @@ def _aliases(environ: Mapping[str, str]) -> _Source:
     named = {name: variable for variable, name in _ALIASES.items() if environ.get(variable)}
     values = {name: environ[variable] for name, variable in named.items()}
     return _Source(values, lambda name: "variable " + named[name])
+
+
+def _is_there(path: Path) -> bool:
+    """A program that was started with the HOME of another user must still run."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def _file(path: Path) -> _Source:

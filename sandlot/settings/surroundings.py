@@ -24,11 +24,11 @@ def installer_variables(environ: Optional[Mapping[str, str]] = None) -> Dict[str
 def proxy_variables(environ: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
     """The variables that say by which proxy a client reaches a server, in either case as found.
 
-    They may hold credentials. Under CGI `HTTP_PROXY` comes from a request (httpoxy, CVE-2016-5385) and
-    is left out; the lower-case name cannot.
+    An empty one is kept: it switches its proxy off. They may hold credentials. Under CGI `HTTP_PROXY` comes
+    from a request (httpoxy, CVE-2016-5385) and is left out; the lower-case name cannot.
     """
     environ = os.environ if environ is None else environ
-    found = {name: environ[name] for name in _EITHER_CASE if environ.get(name)}
+    found = {name: environ[name] for name in _EITHER_CASE if name in environ}
     if "REQUEST_METHOD" in environ:
         found.pop("HTTP_PROXY", None)
     return found

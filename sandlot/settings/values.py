@@ -74,6 +74,8 @@ class Settings:
     """Container image names that clients say, and the environment each of them means."""
     allow_process: bool = False
     """Whether the engine `process` may be used over HTTP: its programs share the server's uid."""
+    allow_network: bool = False
+    """Whether callers may give sandboxes the host's network, with all that listens on this host."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -101,6 +103,10 @@ class Settings:
         if name in SECRETS:
             return None if value is None else "set"
         return _plain(value)
+
+
+DEFAULT_URL = f"http://{Settings.host}:{Settings.port}"
+"""The server that is meant when none is named: where `serve` listens when nothing else is chosen."""
 
 
 def _plain(value: Any) -> Any:

@@ -28,7 +28,7 @@ class Proxy:
 def proxy_for(address: Address, variables: Mapping[str, str]) -> Optional[Proxy]:
     """The proxy on the way to *address*, or None.
 
-    Lower-case names win, and an empty one means none, as in curl(1). Upper-case HTTP_PROXY is ignored where
+    Lower-case names win, and an empty one means none, as in urllib. Upper-case HTTP_PROXY is ignored where
     REQUEST_METHOD says that a web server set the variables from a request (CVE-2016-5385). Sockets and
     loopback addresses are never asked of a proxy. Raises InvalidSpec for a proxy that is not plain HTTP.
     """

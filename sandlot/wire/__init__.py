@@ -1,9 +1,12 @@
-"""Everything that crosses a wire: frames to the agent, archives, and the native HTTP API.
+"""Everything that crosses a wire: the agent's link, archives, and the native HTTP API.
 
-Sans-IO: callers bring the bytes, nothing here opens, sleeps or reads a clock. `frozen`, `json_object` and
-`frames` are shipped into every box and imported at its start, so they import almost nothing; the archive
-modules (`archive`, `archive_rules`, `tar_header`, `tar_writer`, `expander`) are imported on first use.
+Sans-IO: callers bring the bytes, nothing here opens, sleeps or reads a clock.
 
-The rest is for host and clients: `http` has requests and answers, `values` their JSON, `events` and
-`problems` what streams and errors look like, `flows` each operation as a conversation.
+- Shipped into every box, so they import almost nothing: `frozen`, `json_object` and `frames` at the agent's
+  start; `archive`, `archive_rules`, `expander`, `tar_header` and `tar_writer` on first use.
+- HTTP itself: `http` has requests and answers as values, `http1_request`, `http1` and `websocket` their
+  bytes, `gzip_writer` packs a download.
+- What the API says: `values` gathers the JSON of `specs`, `commands`, `results`, `statuses` and `entries`,
+  which `fields` reads strictly and `times` dates; `events` are streams, `problems` errors.
+- `flows`: every operation as a conversation, for clients.
 """

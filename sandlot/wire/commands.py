@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.errors import InvalidSpec
@@ -97,11 +97,11 @@ def run_to_json(request: RunRequest) -> Dict[str, Any]:
     return {**told, **({"files": texts} if texts else {}), **({"filesBase64": others} if others else {})}
 
 
-def run_from(value: object, images: Optional[Mapping[str, str]] = None) -> RunRequest:
+def run_from(value: object) -> RunRequest:
     """The run that a request's *value* asks for; raises InvalidSpec that names the field."""
     fields = Fields(value)
     asked = command_of(fields)
-    spec = spec_of(fields, images or {}, with_env=False).spec
+    spec = spec_of(fields, with_env=False)
     files = _files(fields)
     fields.end()
     if asked.streams_stdin:

@@ -131,7 +131,8 @@ class FrameDecoder:
             end = start + _HEADER.size + length
             if end > len(buffer):
                 break
-            frames.append(Frame(kind, stream, bytes(buffer[start + _HEADER.size : end])))
+            with memoryview(buffer) as view:
+                frames.append(Frame(kind, stream, bytes(view[start + _HEADER.size : end])))
             start = end
         del buffer[:start]
         return frames

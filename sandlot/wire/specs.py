@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from sandlot.contracts.errors import InvalidSpec, Unsupported
-from sandlot.contracts.paths import identifier, variables
+from sandlot.contracts.paths import identifier, image_name, variables
 from sandlot.contracts.quantity import Bytes, Cores, Seconds
 from sandlot.contracts.spec import Isolation, Limits, Network, SandboxSpec
 
@@ -23,19 +22,8 @@ _AMOUNTS: Tuple[Tuple[str, str, Optional[str], Callable[[Any], Any]], ...] = (
 _COUNTS = (("pids", "pids"), ("inodes", "inodes"), ("open_files", "openFiles"))
 
 
-@dataclass(frozen=True)
-class AskedSpec:
-    """A spec as it was asked; `given` names the fields of SandboxSpec that the request held.
-
-    The rest of `spec` are the defaults of the class: whoever serves the request may put its own there.
-    """
-
-    spec: SandboxSpec
-    given: FrozenSet[str] = frozenset()
-
-
-def spec_to_json(spec: SandboxSpec, given: Optional[FrozenSet[str]] = None) -> Dict[str, Any]:
-    """*spec* as a request's fields; with *given* only those fields of it.
+def spec_to_json(spec: SandboxSpec) -> Dict[str, Any]:
+    """*spec* as a request's fields, without those it leaves open.
 
     Raises Unsupported for what cannot be asked over a network: mounts and a kept workspace.
     """
@@ -44,37 +32,40 @@ def spec_to_json(spec: SandboxSpec, given: Optional[FrozenSet[str]] = None) -> D
             "mounts and workspaces of the host cannot be asked of a server: copy files with put"
         )
     told: Dict[str, Any] = {
-        "ttl": {} if spec.ttl is None else {"ttlSeconds": float(spec.ttl)},
-        "environment": {} if spec.environment is None else {"environment": spec.environment},
-        "isolation": {} if spec.isolation is None else {"isolation": spec.isolation.name.lower()},
-        "engine": {} if spec.engine is None else {"engine": spec.engine},
-        "network": {} if spec.network is None else {"network": spec.network.value},
-        "env": {"env": dict(spec.env)} if spec.env else {},
-        "limits": {"limits": _limits_to_json(spec.limits)} if spec.limits.asked() else {},
+        "ttlSeconds": None if spec.ttl is None else float(spec.ttl),
+        "environment": spec.environment,
+        "image": spec.image,
+        "isolation": None if spec.isolation is None else spec.isolation.name.lower(),
+        "engine": spec.engine,
+        "network": None if spec.network is None else spec.network.value,
+        "env": dict(spec.env) or None,
+        "limits": _limits_to_json(spec.limits) or None,
     }
-    parts = [part for name, part in told.items() if given is None or name in given]
-    return {name: value for part in parts for name, value in part.items()}
+    return {name: value for name, value in told.items() if value is not None}
 
 
-def spec_from(value: object, images: Optional[Mapping[str, str]] = None) -> AskedSpec:
-    """The spec that a request's *value* asks for; *images* gives environments for container images' names.
+def spec_from(value: object) -> SandboxSpec:
+    """The spec that a request's *value* asks for; what it leaves open is None or empty.
 
     Raises InvalidSpec that names the field; mounts and workspaces are unknown fields.
     """
     fields = Fields(value)
-    asked = spec_of(fields, images or {})
+    asked = spec_of(fields)
     fields.end()
     return asked
 
 
-def spec_of(fields: Fields, images: Mapping[str, str], *, with_env: bool = True) -> AskedSpec:
+def spec_of(fields: Fields, *, with_env: bool = True) -> SandboxSpec:
     """As `spec_from`, leaving other fields untouched; without *with_env* also `env`."""
     found: Dict[str, Any] = {}
     if fields.has("ttlSeconds"):
         found["ttl"] = fields.amount("ttlSeconds", Seconds.parse, text=False)
-    environment = _environment(fields, images)
-    if environment is not None:
-        found["environment"] = environment
+    if fields.has("environment"):
+        found["environment"] = fields.read(
+            "environment", lambda: identifier(fields.text("environment"), "environment")
+        )
+    if fields.has("image"):
+        found["image"] = fields.read("image", lambda: image_name(fields.text("image")))
     if fields.has("isolation"):
         found["isolation"] = fields.read("isolation", lambda: Isolation.parse(fields.text("isolation")))
     if fields.has("engine"):
@@ -86,32 +77,7 @@ def spec_of(fields: Fields, images: Mapping[str, str], *, with_env: bool = True)
     limits = _limits(fields)
     if limits.asked():
         found["limits"] = limits
-    return AskedSpec(SandboxSpec(**found), frozenset(found))
-
-
-def _environment(fields: Fields, images: Mapping[str, str]) -> Optional[str]:
-    named: Optional[str] = None
-    if fields.has("environment"):
-        text = fields.text("environment")
-        named = fields.read("environment", lambda: identifier(text, "environment"))
-    if not fields.has("image"):
-        return named
-    meant = _environment_of_image(fields.text("image"), images)
-    if named is not None and named != meant:
-        raise InvalidSpec(f"fields environment {named!r} and image mean two environments: give one of them")
-    return meant
-
-
-def _environment_of_image(image: str, images: Mapping[str, str]) -> str:
-    if image in images:
-        return images[image]
-    try:
-        return identifier(image, "environment")
-    except InvalidSpec:
-        raise InvalidSpec(
-            f"there is no environment for image {image[:200]!r}: "
-            "map it to one in the server's settings (images), or give the field environment"
-        ) from None
+    return SandboxSpec(**found)
 
 
 def _limits_to_json(limits: Limits) -> Dict[str, Any]:

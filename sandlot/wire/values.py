@@ -18,13 +18,12 @@ from .commands import (
 from .entries import change_from, change_to_json, entry_from, entry_to_json, row_from, row_to_json
 from .fields import Fields, body_of, object_from
 from .results import result_from, result_to_json
-from .specs import AskedSpec, spec_from, spec_to_json
+from .specs import spec_from, spec_to_json
 from .statuses import status_from, status_to_json
 from .times import time_from, time_text
 
 __all__ = [
     "AskedCommand",
-    "AskedSpec",
     "Fields",
     "body_of",
     "change_from",

@@ -8,12 +8,13 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Callable, List, Optional
 
+from sandlot.settings import DEFAULT_URL
+
 from . import verbs
 from .shell import shell
 from .terminal import failure, plain
 
 _NAMES = ("noxrunner", "noxrc")
-_DEFAULT_URL = "http://127.0.0.1:8080"
 _VARIABLE = "NOXRUNNER_BASE_URL"
 _INTERRUPTED = 130
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=name if name in _NAMES else _NAMES[-1],
         description="Sandboxes of a NoxRunner service from the command line.",
-        epilog=f"{_VARIABLE} in the environment names the service; without it, {_DEFAULT_URL}.",
+        epilog=f"{_VARIABLE} in the environment names the service; without it, {DEFAULT_URL}.",
     )
     parser.add_argument(
-        "--base-url", default=os.environ.get(_VARIABLE, _DEFAULT_URL), help="where the service listens"
+        "--base-url", default=os.environ.get(_VARIABLE, DEFAULT_URL), help="where the service listens"
     )
     parser.add_argument(
         "--local-test",

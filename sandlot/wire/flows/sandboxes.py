@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Optional, Tuple
 
+from sandlot.contracts.lease import State
 from sandlot.contracts.service import SandboxStatus
 from sandlot.contracts.spec import SandboxSpec
 from sandlot.wire.http import target
@@ -34,12 +35,13 @@ def delete(sandbox: str) -> Flow[None]:
     accepted((yield Ask(asking("DELETE", sandbox_target(sandbox)), patience=WORKING)), 204)
 
 
-def listing() -> Flow[Tuple[SandboxStatus, ...]]:
-    """Every sandbox that has not ended, page by page."""
+def listing(*, ended: bool = False) -> Flow[Tuple[SandboxStatus, ...]]:
+    """Every sandbox that has not ended, page by page; with *ended* also those that have."""
+    states = [state.value for state in State if ended or state is not State.ENDED]
     found: List[SandboxStatus] = []
     cursor: Optional[str] = None
     while True:
-        query = [("limit", "1000"), ("state", "running,stopped")]
+        query = [("limit", "1000"), ("state", ",".join(states))]
         query += [("cursor", cursor)] if cursor else []
         answer = accepted((yield Ask(asking("GET", target(("v1", "sandboxes"), query)))), 200)
         page, cursor = value_of(answer, statuses_from)

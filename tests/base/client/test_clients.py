@@ -68,6 +68,19 @@ def test_a_service_is_asked_over_http(
     twin.wait(client.close())
 
 
+def test_a_list_is_all_pages_of_the_states_asked_for(twin: Twin) -> None:
+    def page(following: Any, *names: str) -> bytes:
+        told = [{**json_object.parse(TOLD_STATUS), "id": name} for name in names]
+        return said(200, {"sandboxes": told, "next": following})
+
+    for flags, states in (({}, "running%2Cstopped"), ({"ended": True}, "running%2Cstopped%2Cended")):
+        script = Script(page("b", "a", "b"), page("d", "c", "d"), page(None, "e"))
+        found = twin.wait(twin.client(script).list(**flags))
+        assert [status.id for status in found] == ["a", "b", "c", "d", "e"]
+        where = f"/v1/sandboxes?limit=1000&state={states}"
+        assert [each.target for each in script.asked] == [where, where + "&cursor=b", where + "&cursor=d"]
+
+
 @pytest.mark.parametrize(
     "error", [NotFound("no"), Unauthorized("who"), Forbidden("no"), ConnectionLost("gone")]
 )

@@ -9,12 +9,13 @@ from typing import Any, Dict
 import pytest
 
 import sandlot
-from sandlot.client.address import DEFAULT_URL, server
+from sandlot.client.address import server
 from sandlot.client.pieces import Pieces
 from sandlot.contracts.errors import InvalidSpec, NotFound, PathEscape, Unsupported
 from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.contracts.spec import Limits, Network, SandboxSpec
 from sandlot.sdk import plans
+from sandlot.settings import DEFAULT_URL
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,14 @@ def test_only_what_somebody_chose_is_asked(monkeypatch: pytest.MonkeyPatch) -> N
     chosen = plans.remote_plan(None, {"A": "1"}, "5m", {"network": "full"}).spec
     wanted = SandboxSpec(environment="data", network=Network.FULL, env={"A": "1"}, ttl=Seconds(300.0))
     assert chosen == wanted
+
+
+def test_an_image_is_asked_instead_of_the_settings_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDLOT_ENVIRONMENT", "data")
+    assert plans.remote_plan(None, None, None, {}, "python:3.11").spec == SandboxSpec(image="python:3.11")
+    for flags, image in (({"environment": "other"}, "python:3.11"), ({}, "no image")):
+        with pytest.raises(InvalidSpec, match="image"):
+            plans.remote_plan(None, None, None, flags, image)
 
 
 def test_a_name_of_ones_own_is_kept_and_one_of_ours_is_not() -> None:

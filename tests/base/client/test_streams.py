@@ -9,10 +9,10 @@ from typing import Iterator, List
 import pytest
 
 from sandlot.client.pieces import Pieces
-from sandlot.client.streams import ended
 from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.errors import ConnectionLost, InvalidSpec
 from sandlot.contracts.events import Event, Exited, Reason, Started, Stdout
+from sandlot.contracts.streams import ended
 from sandlot.transport.memory import Script, acceptance, frame, spoken
 from sandlot.wire.websocket import Close
 from tests.base.client.twins import Twin

@@ -134,7 +134,12 @@ def test_what_kubernetes_tells_of_a_service_called_sandlot_is_not_for_us() -> No
 
 def test_proxies_are_found_in_either_case_but_not_where_a_request_could_set_them() -> None:
     environ = {"http_proxy": "a", "HTTP_PROXY": "b", "NO_PROXY": "c", "FTP_PROXY": "d", "HTTPS_PROXY": ""}
-    assert settings.proxy_variables(environ) == {"http_proxy": "a", "HTTP_PROXY": "b", "NO_PROXY": "c"}
+    assert settings.proxy_variables(environ) == {
+        "http_proxy": "a",
+        "HTTP_PROXY": "b",
+        "NO_PROXY": "c",
+        "HTTPS_PROXY": "",
+    }
     assert "HTTP_PROXY" not in settings.proxy_variables({**environ, "REQUEST_METHOD": "GET"})
 
 

@@ -114,6 +114,27 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
         settings.load({}, {}, [path])
 
 
+@needs_toml
+@pytest.mark.skipif(is_root, reason="root reads everything")
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "config.toml", "pids = 30\n")
+    path.chmod(0)
+    with pytest.raises(InvalidSpec, match=r"config\.toml cannot be read"):
+        settings.load({}, {}, [path])
+
+
+@pytest.mark.skipif(is_root, reason="root searches every directory")
+def test_a_file_that_cannot_even_be_looked_at_is_passed_over(tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    path = write(hidden / "config.toml", "pids = 30\n")
+    hidden.chmod(0)
+    try:
+        assert settings.load({}, {}, [path]).pids is None
+    finally:
+        hidden.chmod(0o700)
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 11), reason="from Python 3.11 on TOML is read")
 def test_a_file_is_never_ignored_for_lack_of_a_reader(tmp_path: Path) -> None:
     path = write(tmp_path / "config.toml", "pids = 30\n")

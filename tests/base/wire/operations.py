@@ -81,6 +81,15 @@ OPERATIONS = (
         {"sandboxes": [TOLD_STATUS], "next": None},
         (STATUS,),
     ),
+    Operation(
+        "list_ended",
+        lambda: sandboxes.listing(ended=True),
+        ("GET", "/v1/sandboxes?limit=1000&state=running%2Cstopped%2Cended"),
+        200,
+        None,
+        {"sandboxes": [TOLD_STATUS], "next": None},
+        (STATUS,),
+    ),
     Operation("feed", lambda: commands.feed("box", "e1", b"x"), ("POST", _there("/exec/e1/input"))),
     Operation(
         "end_input",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -25,7 +26,7 @@ def verb(request: pytest.FixtureRequest, boxed: Sandlot) -> Iterator[Verb]:
         spoken: Sandlot = request.getfixturevalue("served")
         where: tuple[str, ...] = ()
     else:
-        spoken, where = boxed, ("--local",)
+        spoken, where = functools.partial(boxed, SANDLOT_IMAGES="python:3.11=system"), ("--local",)
 
     def run(name: str, *words: str | Path, **rest: str | bytes) -> subprocess.CompletedProcess[bytes]:
         return spoken(name, *where, *words, **rest)
@@ -59,6 +60,15 @@ def test_what_cannot_be_asked_is_125_and_makes_nothing(verb: Verb) -> None:
         told = verb("create", "box", *words)
         assert (told.returncode, told.stdout, told.stderr[:9]) == (125, b"", b"sandlot: "), words
     assert verb("ls", "--json").stdout == b'{"sandboxes": []}\n'
+
+
+def test_an_image_is_the_environment_that_the_settings_map_it_to(verb: Verb) -> None:
+    unknown = verb("create", "box", "--image", "node:20")
+    assert (unknown.returncode, b"no environment for image 'node:20'" in unknown.stderr) == (125, True)
+    assert verb("create", "box", "--image", "python:3.11").returncode == 0
+    other = verb("create", "box", "--environment", "elsewhere")
+    assert (other.returncode, b"another environment" in other.stderr) == (125, True)
+    assert verb("create", "box", "--environment", "system").returncode == 0
 
 
 def test_files_last_from_one_command_to_the_next(box: Verb) -> None:
@@ -174,6 +184,7 @@ def test_ls_by_name_tells_why_one_has_ended(verb: Verb) -> None:
     assert verb("ls", "--json").stdout == b'{"sandboxes": []}\n'
     (told,) = json.loads(verb("ls", "brief", "--json").stdout)["sandboxes"]
     assert (told["state"], told["ending"]["reason"]) == ("ended", "deleted")
+    assert told in json.loads(verb("ls", "--all", "--json").stdout)["sandboxes"]
 
 
 def test_touch_renews_the_lease(box: Verb) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandlot import __version__
 from sandlot.testing.servers import RunningServer, running_server
 from tests.unit.cli.conftest import Sandlot
 from tests.unit.cli.terminal import screen
@@ -113,7 +114,12 @@ def test_a_healthy_server_is_told(served: Sandlot, server: RunningServer) -> Non
     assert served("health", "--wait", "30s").returncode == 0
     told = json.loads(served("health", "--json").stdout)
     assert (told["url"], told["status"], told["checks"]["engine"]) == (server.url, "ready", "ok")
-    assert served("health").stdout.decode().startswith(f"{server.url}: ready\n")
+    assert (told["version"], told["engine"], told["isolation"]) == (__version__, "bubblewrap", "namespace")
+    head, version, engine, *checks = served("health").stdout.decode().splitlines()
+    assert head == f"{server.url}: ready"
+    assert version.split() == ["version", __version__]
+    assert engine.split() == ["default", "engine", "bubblewrap,", "namespace"]
+    assert ["state", "ok"] in [line.split() for line in checks]
 
 
 def test_a_server_that_is_not_there_is_told(sandlot: Sandlot) -> None:

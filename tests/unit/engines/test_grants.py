@@ -110,3 +110,8 @@ def test_controllers_decide_which_limits_are_offered() -> None:
 def test_more_isolation_than_the_engine_reaches_is_refused() -> None:
     with pytest.raises(Unsupported, match="not the vm asked"):
         grant(SandboxSpec(isolation=Isolation.VM), EVERYTHING, engine="test", isolation=Isolation.NAMESPACE)
+
+
+def test_an_image_that_nobody_took_for_an_environment_is_refused() -> None:
+    with pytest.raises(Unsupported, match="name an environment"):
+        grant(SandboxSpec(image="python:3.11"), EVERYTHING, engine="test", isolation=Isolation.VM)

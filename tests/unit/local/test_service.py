@@ -10,11 +10,11 @@ from sandlot.contracts.errors import Conflict, InvalidSpec, NotFound, PathEscape
 from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.service import RunRequest
 from sandlot.contracts.spec import Limits, SandboxSpec
+from sandlot.contracts.streams import ended
 from sandlot.local.service import LocalService
 from sandlot.sandboxes.gate import Width
 from sandlot.sandboxes.house import House
 from sandlot.sandboxes.sandboxes import Sandboxes
-from sandlot.sandboxes.streams import ended
 from sandlot.trees.pack import once, packed
 from tests.unit.local.memory import MemoryEngine
 from tests.unit.sandboxes.house import until

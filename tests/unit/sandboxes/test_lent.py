@@ -17,10 +17,10 @@ from sandlot.contracts.engine import Box, Files, FileWatch, Processes, Terminals
 from sandlot.contracts.errors import PoolExhausted, Unsupported
 from sandlot.contracts.events import Event
 from sandlot.contracts.lease import Ending, EndReason
+from sandlot.contracts.streams import ended
 from sandlot.sandboxes import audit
 from sandlot.sandboxes.gate import Gate, Width
 from sandlot.sandboxes.lent import LentBox
-from sandlot.sandboxes.streams import ended
 from tests.unit.local.memory import MemoryBox
 from tests.unit.sandboxes.house import record
 

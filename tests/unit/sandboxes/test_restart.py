@@ -16,15 +16,15 @@ import pytest
 from sandlot import settings
 from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box
-from sandlot.contracts.errors import Conflict, NotFound
+from sandlot.contracts.errors import Conflict, Forbidden, NotFound
 from sandlot.contracts.lease import EndReason, State
 from sandlot.contracts.quantity import Seconds
 from sandlot.contracts.result import Result
 from sandlot.contracts.spec import SandboxSpec
+from sandlot.contracts.streams import ended
 from sandlot.local.service import OWNER, LocalService, told
 from sandlot.local.start import open_service
 from sandlot.sandboxes.agreement import WorkspacePolicy
-from sandlot.sandboxes.streams import ended
 from tests.unit.local.machine import data_directory, obstacle
 from tests.unit.sandboxes.house import until
 
@@ -197,3 +197,24 @@ def _launchers() -> list[int]:
     for pid in below:
         below += children.get(pid, [])
     return [pid for pid in below if b"bwrap" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]]
+
+
+def test_a_kept_sandbox_that_may_no_longer_be_started_is_refused(data: Path) -> None:
+    def forbid(spec: SandboxSpec) -> None:
+        assert spec.env == SPEC.env
+        raise Forbidden("not any more")
+
+    async def play() -> None:
+        service = await opened()
+        await service.ensure("kept", SPEC)
+        await service.close()
+        stricter = await open_service(settings.load(), forbid, workspaces="disk")
+        try:
+            with pytest.raises(Forbidden, match="not any more"):
+                await stricter.reach("kept")
+            assert (await stricter.status("kept")).state is State.STOPPED
+            await stricter.delete("kept")
+        finally:
+            await stricter.close()
+
+    asyncio.run(play())

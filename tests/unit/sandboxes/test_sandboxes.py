@@ -60,6 +60,24 @@ def test_defaults_are_what_nobody_asked_for() -> None:
     play(scene, House(defaults=SandboxSpec("science", ttl=Seconds(900))))
 
 
+def test_an_image_is_the_environment_it_means_from_the_first_to_the_last() -> None:
+    async def scene(place: Place) -> None:
+        asked = replace(LEASED, image="python:3.11")
+        await place.all.ensure(ME, "one", asked)
+        await place.all.ensure(ME, "one", replace(LEASED, environment="science"))
+        await place.all.ensure(ME, "one", asked)
+        box = await place.all.make(ME, SandboxSpec(image="python:3.11"))
+        assert [(each.spec.environment, each.spec.image) for each in place.engine.boxes] == [
+            ("science", None),
+            ("science", None),
+        ]
+        await box.close()
+        with pytest.raises(InvalidSpec, match="no environment for image"):
+            await place.all.ensure(ME, "two", SandboxSpec(image="node:20"))
+
+    play(scene, House(images={"python:3.11": "science"}))
+
+
 def test_an_engine_without_use_for_an_image_gets_a_workspace_in_memory() -> None:
     async def scene(place: Place) -> None:
         place.engine.refused = (WorkspaceKind.IMAGE,)
@@ -143,6 +161,24 @@ def test_deleting_takes_box_and_workspace_and_leaves_the_reason() -> None:
     play(scene)
 
 
+def test_what_has_ended_is_listed_only_when_it_is_asked_for() -> None:
+    def seen(place: Place, owner: str, *, ended: bool) -> list[tuple[str, State]]:
+        return [(each.id, each.state) for each in place.all.list(owner, ended=ended)]
+
+    async def scene(place: Place) -> None:
+        for owner, name in ((ME, "two"), (ME, "one"), ("other", "three")):
+            await place.all.ensure(owner, name, LEASED)
+        await place.all.delete(ME, "one")
+        await place.all.delete("other", "three")
+        assert seen(place, ME, ended=False) == [("two", State.RUNNING)]
+        assert seen(place, ME, ended=True) == [("one", State.ENDED), ("two", State.RUNNING)]
+        assert seen(place, "stranger", ended=True) == []
+        await place.all.ensure(ME, "one", LEASED)
+        assert seen(place, ME, ended=True) == [("one", State.RUNNING), ("two", State.RUNNING)]
+
+    play(scene)
+
+
 def test_an_ended_name_can_be_used_again() -> None:
     async def scene(place: Place) -> None:
         await place.all.ensure(ME, "one", LEASED)
@@ -169,7 +205,9 @@ def test_what_belongs_to_another_is_not_found_in_the_very_same_words() -> None:
         await place.all.delete(ME, "two")
         for verb in (status, place.all.touch, place.all.reach, place.all.delete):
             told_of = {name: await told(verb("stranger", name)) for name in ("one", "two", "six")}
-            assert len({message.replace(name, "?") for name, message in told_of.items()}) == 1
+            assert {message.replace(name, "?") for name, message in told_of.items()} == {
+                "there is no live sandbox '?': create it first"
+            }
         assert place.all.list("stranger") == ()
         await place.all.ensure("stranger", "one", replace(LEASED, environment="other"))
         assert len(place.engine.living) == 2

@@ -16,7 +16,7 @@ from sandlot.contracts.lease import Ending, EndReason, Lease, State
 from sandlot.contracts.quantity import Bytes, Cores, Seconds
 from sandlot.contracts.spec import Isolation, Limits, Mount, Network, SandboxSpec, WorkspaceKind
 from sandlot.sandboxes.agenda import Agenda
-from sandlot.sandboxes.agreement import WorkspacePolicy, difference, kinds_to_try, settled
+from sandlot.sandboxes.agreement import WorkspacePolicy, difference, kinds_to_try, settled, without_image
 from sandlot.sandboxes.codec import record_of, text_of
 from sandlot.sandboxes.opening import inherit
 from sandlot.sandboxes.record import Record
@@ -124,6 +124,22 @@ def test_only_what_was_asked_can_differ(asked: SandboxSpec, what: str | None) ->
     assert difference(asked, FULL) == what
 
 
+@pytest.mark.parametrize(
+    ("image", "environment"), [("python:3.11", "science"), ("data", "data"), ("mapped", "other")]
+)
+def test_an_image_means_the_environment_it_is_mapped_to_or_that_of_its_name(
+    image: str, environment: str
+) -> None:
+    images = {"python:3.11": "science", "mapped": "other"}
+    assert without_image(SandboxSpec(image=image), images) == SandboxSpec(environment)
+    assert without_image(FULL, images) == FULL
+
+
+def test_an_image_that_means_nothing_is_refused() -> None:
+    with pytest.raises(InvalidSpec, match=r"no environment for image 'python:3\.12': map it"):
+        without_image(SandboxSpec(image="python:3.12"), {"python:3.11": "science"})
+
+
 def test_a_network_nobody_gave_is_a_difference() -> None:
     assert difference(SandboxSpec(network=Network.FULL), LEASED) == "network"
 
@@ -167,6 +183,18 @@ def test_a_lease_renewed_often_costs_one_entry() -> None:
     for when in range(1000):
         agenda.note("one", 100 + when)
     assert agenda.due(100) == ["one"]
+    assert agenda.first is None
+
+
+def test_what_is_forgotten_and_what_was_put_earlier_take_no_room() -> None:
+    agenda: Agenda[str] = Agenda()
+    for count in range(10_000):
+        agenda.note(f"box-{count}", 1_000_000 + count)
+        agenda.note("kept", 900_000 - count)
+        agenda.forget(f"box-{count}")
+    assert len(agenda._heap) < 100
+    assert agenda.first == 900_000 - 9_999
+    assert agenda.due(2_000_000) == ["kept"]
     assert agenda.first is None
 
 

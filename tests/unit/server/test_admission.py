@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import socket
 import subprocess
@@ -56,6 +57,12 @@ def test_a_foreign_page_is_refused_on_every_route(server: RunningServer, method:
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+def test_a_page_that_reaches_this_server_by_a_name_of_its_own_learns_nothing(server: RunningServer) -> None:
+    told = json.loads(ask(server, "GET", "/readyz", Host="evil.example").body)
+    assert list(told) == ["status"]
+    assert "checks" in json.loads(ask(server, "GET", "/readyz").body)
+
+
 def test_a_page_of_this_server_is_let_in(server: RunningServer) -> None:
     assert ask(server, "GET", "/v1/sandboxes", Origin=server.url).status == 200
 
@@ -95,7 +102,9 @@ def test_the_first_key_makes_keys_necessary_and_each_opens_what_it_may() -> None
         bare = ask(server, "GET", "/v1/sandboxes")
         assert (bare.status, bare.headers["www-authenticate"]) == (401, "Bearer")
         assert ask(server, "GET", "/healthz").status == 200
-        assert "checks" not in ask(server, "GET", "/readyz").body.decode()
+        assert list(json.loads(ask(server, "GET", "/readyz").body)) == ["status"]
+        known = json.loads(ask(server, "GET", "/readyz", Authorization=f"Bearer {reader}").body)
+        assert set(known) == {"status", "checks", "version", "engine", "isolation"}
         assert ask(server, "GET", "/v1/sandboxes", Authorization=f"Bearer {reader}").status == 200
         assert ask(server, "GET", "/docs", Authorization=f"bearer  {reader}").status == 200
         denied = ask(server, "DELETE", "/v1/sandboxes/a", Authorization=f"Bearer {reader}")

@@ -82,6 +82,22 @@ def test_what_outlasts_the_grace_is_ended(way: str) -> None:
             assert b'"exited"' not in rest.read()
 
 
+@needs_boxes
+@pytest.mark.engine
+def test_whoever_waits_for_a_whole_answer_is_told_that_there_will_be_none() -> None:
+    body = json.dumps({"cmd": ["/bin/sleep", "50"], "timeoutSeconds": 60}).encode()
+    head = b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with running_server("--grace", "300ms") as server, dial(server) as running:
+        running.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        while b"\nsandlot_commands 1.0" not in ask(server, "GET", "/metrics").body:
+            continue
+        os.kill(server.pid, signal.SIGTERM)
+        answer = read_answer(running)
+        assert (answer.status, answer.problem["code"]) == (503, "draining")
+        assert int(answer.headers["retry-after"]) > 0
+        assert server.stop() == 0
+
+
 def test_a_second_server_on_the_same_state_is_refused() -> None:
     with running_server() as first:
         with (

@@ -60,7 +60,18 @@ def test_a_key_is_revoked_once_and_by_its_id(ring: KeyRing) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"version": 2, "keys": []}', '{"version": 1, "keys": [{}]}']
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"version": 2, "keys": []}',
+        '{"version": 1, "keys": [{}]}',
+        '{"version": 1, "keys": 5}',
+        '{"version": 1, "keys": [5]}',
+        '{"version": 1, "keys": {"id": "x"}}',
+        '{"version": 1, "keys": ' + "[" * 100_000,
+    ],
 )
 def test_a_damaged_file_opens_nothing_to_nobody(ring: KeyRing, text: str) -> None:
     key, secret = new()

@@ -10,11 +10,11 @@ from sandlot.contracts.command import Command
 from sandlot.contracts.errors import EngineUnavailable, StartFailed
 from sandlot.contracts.events import Reason
 from sandlot.contracts.result import Result
-from sandlot.contracts.service import RunRequest, Service
+from sandlot.contracts.service import RunRequest
 from sandlot.contracts.spec import Isolation
 from sandlot.sandboxes.census import Census
 from sandlot.server.health import Health
-from sandlot.server.lifecycle import Lifecycle, Phase
+from sandlot.server.lifecycle import Lifecycle, OwnService, Phase
 from sandlot.server.metrics import Metrics
 
 
@@ -26,7 +26,7 @@ class Canned:
         self.asked: list[Command] = []
         self.closed = 0
 
-    def of(self, _owner: str) -> Service:
+    def of(self, _owner: str) -> OwnService:
         return self  # type: ignore[return-value]
 
     async def run(self, request: RunRequest) -> Result:
@@ -64,6 +64,7 @@ def test_a_server_is_ready_once_a_program_has_run(tmp_path: Path) -> None:
     health = asyncio.run(proven(Canned(0), tmp_path))
     assert health.status() == "ready"
     assert set(health.checks().values()) == {"ok"}
+    assert health.proof() == {"engine": "canned", "isolation": "vm"}
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_a_server_where_no_program_runs_is_not(tmp_path: Path, code: int | None,
     health = asyncio.run(proven(Canned(code), tmp_path))
     assert health.status() == "degraded"
     assert health.checks()["engine"] == why
+    assert health.proof() == {"engine": None, "isolation": None}
 
 
 def test_a_server_that_cannot_write_is_not(tmp_path: Path) -> None:

@@ -36,10 +36,12 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def answering() -> Iterator[Address]:
-    """A loop in a thread that speaks our protocol."""
+def answering(limit: int | None = None) -> Iterator[Address]:
+    """A loop in a thread that speaks our protocol, to *limit* connections at most."""
     loop = asyncio.new_event_loop()
-    config = uvicorn.Config(app, http=Hasty, lifespan="off", log_config=None, interface="asgi3")
+    config = uvicorn.Config(
+        app, http=Hasty, lifespan="off", log_config=None, interface="asgi3", limit_concurrency=limit
+    )
     config.load()
     state = ServerState()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -66,6 +68,33 @@ def connection() -> Iterator[socket.socket]:
 
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code", "detail"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", 408, "timed_out", "did not come in time"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431, "too_large", "exceeds 64 KiB"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "invalid_spec", "one header Host"),
+        (b"what is this\r\n\r\n", 400, "invalid_spec", "cannot be read"),
+    ],
+)
+def test_what_never_became_a_request_is_refused_as_a_problem(
+    connection: socket.socket, sent: bytes, status: int, code: str, detail: str
+) -> None:
+    connection.sendall(sent)
+    told = read_answer(connection)
+    assert (told.status, told.problem["code"], told.headers["connection"]) == (status, code, "close")
+    assert detail in told.problem["error"]
+
+
+def test_one_connection_too_many_is_refused_as_a_problem() -> None:
+    # Uvicorn refuses whoever makes the limit full, so with a limit of one that is the first.
+    with answering(limit=1) as address, socket.create_connection(address, 10) as connection:
+        connection.sendall(GET)
+        told = read_answer(connection)
+    assert (told.status, told.problem["code"], told.problem["retryable"]) == (503, "pool_exhausted", True)
+    assert told.headers["retry-after"]
 
 
 def test_a_connection_without_a_request_is_closed(connection: socket.socket) -> None:
@@ -143,3 +172,23 @@ def test_what_nobody_reads_is_not_waited_for_for_ever(connection: socket.socket)
     assert read_answer(connection).body == b"ok"
     with suppress(ConnectionResetError):
         assert rest(connection) == b""
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 5\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n5\r\n"])
+def test_the_handshake_of_a_web_socket_that_announces_a_body_is_refused(
+    connection: socket.socket, body: bytes
+) -> None:
+    head = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    head += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    connection.sendall(head + body + b"hello")
+    assert rest(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_few_requests_may_wait_for_their_turn_and_a_flood_may_not(connection: socket.socket) -> None:
+    connection.sendall(GET * 10)
+    told = b""
+    while told.count(b"HTTP/1.1 200 ") < 10:
+        told += connection.recv(65536)
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(GET * 5_000)
+        assert rest(connection).count(b"HTTP/1.1 200 ") < 5_000

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -12,10 +20,18 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sandlot.contracts.errors import SandlotError
+from sandlot.server.bodies import announced
+from sandlot.trees.pack import once
 from sandlot.wire import json_object
 
+from .reading import raw_body
+
 Value = TypeVar("Value")
+Taking = Callable[[AsyncIterable[bytes]], Coroutine[Any, Any, None]]
+"""What is done with a body."""
 _log = logging.getLogger(__name__)
+_SHORT = 2**20
+"""Bytes of a body that may be held while a program does not take them."""
 
 PULSE_SECONDS = 15.0
 """How long a stream may be silent before a sign of life is sent; proxies cut silent connections."""
@@ -149,6 +165,19 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, Value]) -> Val
     if working.cancelled():
         raise ClientDisconnect
     return working.result()
+
+
+async def while_there(request: Request, work: Taking) -> None:
+    """Do *work* on the body of *request* as long as its client is there. Raises ClientDisconnect.
+
+    A short body is read first, so that the client's leaving is seen while a program does not take it; a
+    long one tells by itself.
+    """
+    size = announced(request.scope)
+    if size is None or size > _SHORT:
+        await work(raw_body(request))
+    else:
+        await unless_gone(request, work(once(await request.body())))
 
 
 async def cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:

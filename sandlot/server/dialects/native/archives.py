@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandlot.local.iteration import ended
+from sandlot.contracts.streams import ended
+from sandlot.wire.gzip_writer import GzipWriter
 
 from . import answers
 from .files import ATTACHED
@@ -17,9 +17,7 @@ from .reading import box_of, query_of, raw_body
 
 TAR = "application/x-tar"
 
-_GZIP = 31  # zlib's window size of 15 with a gzip header around it: zlib.compressobj
-_FASTEST = 1
-_SLICE = 131_072  # takes about 3 ms to compress; then others have a turn
+_SLICE = 131_072  # takes some 5 ms to compress at worst; then others have a turn
 
 
 async def upload(request: Request) -> Response:
@@ -40,12 +38,12 @@ async def download(request: Request) -> Response:
 
 async def compressed(tar: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """*tar* as gzip. Between slices others have a turn, for compressing does not wait for anything."""
-    packer = zlib.compressobj(_FASTEST, zlib.DEFLATED, _GZIP)
+    packer = GzipWriter()
     async with ended(tar) as pieces:
         async for piece in pieces:
             for begin in range(0, len(piece), _SLICE):
-                packed = packer.compress(piece[begin : begin + _SLICE])
+                packed = packer.write(piece[begin : begin + _SLICE])
                 if packed:
                     yield packed
                 await asyncio.sleep(0)
-    yield packer.flush()
+    yield packer.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from sandlot.contracts.errors import Conflict, NotFound, OutputTooLarge, Unsuppo
 from sandlot.contracts.events import Event, Failed, Stderr, Stdout
 from sandlot.contracts.result import Result, error_of, fold
 from sandlot.contracts.service import RunRequest
-from sandlot.local.iteration import ended
+from sandlot.contracts.streams import ended
 from sandlot.server.access import caller_of, context_of, service_of
 from sandlot.server.policy import admit
 from sandlot.wire import values
@@ -21,7 +22,7 @@ from sandlot.wire.events import SSE
 
 from . import answers, streams, translate
 from .feed import Feed
-from .reading import box_of, json_body, named, query_of, raw_body, traced
+from .reading import box_of, json_body, named, query_of, traced
 from .registry import Key, Runs, new_key
 from .runs import Run
 from .stay import Stay
@@ -78,7 +79,7 @@ class Commands:
         end = query_of(request).flag("end")
         if run.feed is None:
             raise Conflict("this command takes no input by requests: run it with stdinStream")
-        await run.feed.give(raw_body(request), end=end)
+        await answers.while_there(request, functools.partial(run.feed.give, end=end))
         return answers.nothing()
 
     async def kill(self, request: Request) -> Response:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 
+from sandlot.contracts.errors import QuotaDenied
+
+MOST_GIVERS = 8
+"""Requests that may wait at once for one program to take their input."""
+
 
 class Feed:
     """Bytes handed from requests to a program, one piece at a time: who gives waits until it is taken."""
@@ -16,18 +21,22 @@ class Feed:
         self._piece = b""
         self._is_complete = False
         self._is_closed = False
+        self._givers = 0
 
     async def give(self, pieces: AsyncIterable[bytes], *, end: bool) -> None:
         """Pass *pieces* on, after those of earlier calls; *end* says that nothing follows.
 
-        Returns when all was taken. What comes after the program's end is dropped.
+        Returns when all was taken. What comes after the program's end is dropped. Raises QuotaDenied when
+        MOST_GIVERS wait already.
         """
-        async with self._turn:
-            async for piece in pieces:
-                await self._hand_over(piece)
-            if end:
-                self._is_complete = True
-                self._arrived.set()
+        if self._givers >= MOST_GIVERS:
+            raise QuotaDenied(f"{self._givers} inputs wait for this program to read: send them one by one")
+        self._givers += 1
+        try:
+            async with self._turn:
+                await self._pass_on(pieces, end=end)
+        finally:
+            self._givers -= 1
 
     def close(self) -> None:
         """The program has ended: nobody waits for it any more."""
@@ -45,6 +54,13 @@ class Feed:
             yield self._piece
             self._piece = b""
             self._taken.set()
+
+    async def _pass_on(self, pieces: AsyncIterable[bytes], *, end: bool) -> None:
+        async for piece in pieces:
+            await self._hand_over(piece)
+        if end:
+            self._is_complete = True
+            self._arrived.set()
 
     async def _hand_over(self, piece: bytes) -> None:
         await self._emptied()  # of what a giver left who did not wait

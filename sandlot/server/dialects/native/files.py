@@ -14,7 +14,7 @@ from starlette.responses import Response
 from sandlot.contracts.errors import Conflict, SandlotError
 from sandlot.contracts.events import Failed
 from sandlot.contracts.paths import sandbox_path
-from sandlot.local.iteration import ended
+from sandlot.contracts.streams import ended
 from sandlot.server.access import context_of
 from sandlot.wire import json_object, values
 from sandlot.wire.events import NDJSON, NDJSON_ALIVE, SSE, SSE_ALIVE, ndjson, sse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from sandlot.wire import values
 
 from . import answers
 from .files import ATTACHED, OCTETS
-from .reading import json_body, named, processes_of, query_of, raw_body, traced
+from .reading import json_body, named, processes_of, query_of, traced
 
 LONGEST_WAIT = 3600.0
 """Seconds that one request may wait for the end of a process."""
@@ -63,9 +63,13 @@ async def feed(request: Request) -> Response:
     process = named(request, "process")
     end = query_of(request).flag("end")
     held = await processes_of(request)
-    async for piece in raw_body(request):
-        await held.feed(process, piece)
-    await held.feed(process, b"", end=end)
+
+    async def feed_all(body: AsyncIterable[bytes]) -> None:
+        async for piece in body:
+            await held.feed(process, piece)
+        await held.feed(process, b"", end=end)
+
+    await answers.while_there(request, feed_all)
     return answers.nothing()
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from sandlot.contracts.errors import Conflict, SandlotError
 from sandlot.contracts.events import Event, Exited, Failed, Reason, Stderr, Stdout, exit_code_of
-from sandlot.local.iteration import ended
+from sandlot.contracts.streams import ended
 from sandlot.wire.events import MOST_DATA
 
 from .feed import Feed
@@ -76,7 +76,7 @@ class Run:
         self._began = asyncio.get_running_loop().time()
         self._task = asyncio.ensure_future(self._take(source))
         self._task.add_done_callback(self._finish)
-        self._orphaned = self._count_down()  # its first reader may be gone before it has read anything
+        self._orphaned: asyncio.TimerHandle | None = None
 
     async def first(self) -> Event:
         """Its first event, which says whether it runs; before it is read."""
@@ -95,7 +95,7 @@ class Run:
         if not oldest - 1 <= after <= newest:
             kept = f"events {oldest} to {newest} are kept" if newest else "there are no events yet"
             raise Conflict(f"the events after number {after} cannot be told: {kept}")
-        self._orphaned.cancel()
+        self._stop_counting()
         self._position = after
         self._unread = sum(_size(told.event) for told in self._kept if told.number > after)
         self._reader = Reader(self)
@@ -151,7 +151,7 @@ class Run:
         """The command is gone; its last event tells how, whoever ended it."""
         if not (self._kept and isinstance(self._kept[-1].event, (Exited, Failed))):
             self._append(_broken_off(task, asyncio.get_running_loop().time() - self._began))
-        self._orphaned.cancel()
+        self._stop_counting()
         self.is_over = True
         self._news.set()
         if self.feed is not None:
@@ -165,6 +165,9 @@ class Run:
         self._append(event)
 
     def _append(self, event: Event) -> None:
+        if not self._kept and self._reader is None:
+            # From now on, for a command may wait long for its turn; its first reader may be gone already.
+            self._orphaned = self._count_down()
         number = self._kept[-1].number + 1 if self._kept else 1
         self._kept.append(Told(number, event))
         self.size += _size(event)
@@ -189,6 +192,10 @@ class Run:
             self._unread -= size
             self._room.set()
         return batch
+
+    def _stop_counting(self) -> None:
+        if self._orphaned is not None:
+            self._orphaned.cancel()
 
     def _count_down(self) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(self._orphan_seconds, self.abandon)

@@ -8,7 +8,7 @@ from typing import Any
 from sandlot.contracts.events import Event
 from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.service import RunRequest
-from sandlot.sandboxes.streams import ended
+from sandlot.contracts.streams import ended
 from sandlot.server.lifecycle import OwnService
 from sandlot.trees.pack import once, packed
 

@@ -18,7 +18,7 @@ from sandlot.contracts.engine import Terminal
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.events import Stderr, Stdout
 from sandlot.contracts.paths import identifier
-from sandlot.local.iteration import ended
+from sandlot.contracts.streams import ended
 from sandlot.server.access import demand, service_of
 from sandlot.wire import values
 from sandlot.wire.events import NDJSON

@@ -1,4 +1,4 @@
-"""Asynchronous streams, ended properly."""
+"""Streams of the protocols, ended properly."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ async def ended(iterator: AsyncIterator[Value]) -> AsyncIterator[AsyncIterator[V
     try:
         yield iterator
     finally:
+        # The protocols promise an iterator; a generator besides holds something alive until it is closed.
         if isinstance(iterator, AsyncGenerator):
             await iterator.aclose()

@@ -1,0 +1,36 @@
+"""Uvicorn's WebSocket protocol with bounds that it leaves to its surroundings."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from .protocol import plain_refusal
+
+_MOST_PIECES = 1024
+"""Frames of one message. Empty ones cost memory here and do not count towards its size."""
+_TOO_BIG = 1009  # RFC 6455, section 7.4.1
+
+
+class GuardedWebSocket(WebSocketsSansIOProtocol):
+    """One connection after its upgrade."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # A head that our HTTP parser takes and this one does not: nobody else would answer it.
+            self.transport.write(plain_refusal(400, "the handshake cannot be read"))
+            self.transport.close()
+
+    def handle_cont(self, event: Frame) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > _MOST_PIECES:
+            self.conn.fail(_TOO_BIG, "the message has too many frames")
+            self.handle_parser_exception()
+
+    def handle_ping(self) -> None:
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            # Who does not read gets no pongs: they would pile up here as fast as pings come.
+            self.conn.data_to_send()
