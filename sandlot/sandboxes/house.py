@@ -20,8 +20,8 @@ def _anything(spec: SandboxSpec) -> SandboxSpec:
 class House:
     """What new sandboxes get, and how many of everything there may be.
 
-    `admit` raises Forbidden for a spec that may not be started any more: a kept sandbox can be older than what
-    the operator says today.
+    `admit` raises Forbidden for a spec that may not be started any more: a kept sandbox can be older than
+    what the operator says today.
 
     `defaults` are what a new sandbox gets where nothing was asked; a ttl among them makes every sandbox a
     leased one. `images` are the environments that container images' names mean. `starts` bounds boxes being

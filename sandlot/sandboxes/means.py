@@ -41,7 +41,11 @@ class WorkspaceStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """`admit` raises for a spec that may not be started. `swept` is set once what a killed predecessor left is gone; no kept workspace is used before."""
+    """What is lent.
+
+    `admit` raises for a spec that may not be started. `swept` is set once what a killed predecessor left is
+    gone; no kept workspace is used before.
+    """
 
     engine: Engine
     registry: Registry

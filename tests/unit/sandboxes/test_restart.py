@@ -199,7 +199,8 @@ def _launchers() -> list[int]:
     return [pid for pid in below if b"bwrap" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]]
 
 
-def test_a_kept_sandbox_that_may_no_longer_be_started_is_refused(data: Path) -> None:
+@pytest.mark.usefixtures("data")
+def test_a_kept_sandbox_that_may_no_longer_be_started_is_refused() -> None:
     def forbid(spec: SandboxSpec) -> None:
         assert spec.env == SPEC.env
         raise Forbidden("not any more")
