@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sandlot.contracts.capability import Feature, require
 from sandlot.contracts.errors import InvalidSpec, Unsupported
 from sandlot.contracts.quantity import Bytes
-from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation, Network, SandboxSpec, WorkspaceKind
+from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation, Limits, Network, SandboxSpec, WorkspaceKind
 
 _FEATURES = {
     "memory": Feature.LIMIT_MEMORY,
@@ -19,6 +19,11 @@ _FEATURES = {
 _SIZE = Feature.LIMIT_DISK | Feature.LIMIT_INODES
 _UNBOUNDED = "nothing bounds a workspace in a directory: leave disk and inodes out, or keep it in an image"
 _LEAST_MEMORY = Bytes(32 * 2**20)  # an interpreter, its agent and a supervisor
+_LEAST = {
+    "cpu": 0.01,  # what control groups count by within a period of 100 ms
+    "pids": 4,  # the agent, and a program with its supervisor
+    "open_files": 16,  # what the agent needs to put up the walls
+}
 _SCRATCH = 64 * 2**20
 # No promises, for they count a process or a user and not a box: they stop the plainest of bombs.
 _MOST_PROCESSES = 2048
@@ -72,6 +77,7 @@ def grant(spec: SandboxSpec, offered: Feature, *, engine: str, isolation: Isolat
     memory = limits.memory if Feature.LIMIT_MEMORY in offered else None
     if memory is not None and memory < _LEAST_MEMORY:
         raise InvalidSpec(f"memory of {memory} is too little to start in: use {_LEAST_MEMORY} or more")
+    _refuse_too_few(limits)
     return Grant(
         memory=_plain(memory),
         cpu=limits.cpu if Feature.LIMIT_CPU in offered else None,
@@ -81,6 +87,13 @@ def grant(spec: SandboxSpec, offered: Feature, *, engine: str, isolation: Isolat
         output=int(limits.output or 2**20),
         open_files=limits.open_files or 1024,
     )
+
+
+def _refuse_too_few(limits: Limits) -> None:
+    for name, least in _LEAST.items():
+        asked = getattr(limits, name)
+        if asked is not None and asked < least:
+            raise InvalidSpec(f"{name} of {asked:g} is too little to start in: use {least:g} or more")
 
 
 def for_workspace(spec: SandboxSpec, offered: Feature) -> Feature:

@@ -16,7 +16,7 @@ from .commit import Staging
 from .files import CHANGED, PIECE, temporary
 from .refusal import Refusal, from_os
 from .removal import discard
-from .tasks import INPUT, TURN
+from .tasks import INPUT, TURN, Cancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def put(roots: Roots, request: Dict[str, Any]) -> Work:
         raise from_os(error, str(error.filename or path)) from None
     finally:
         os.close(staged)
-        _drop(root, name)
+        yield from _drop(root, name)
     return {"members": staging.members, "bytes": staging.bytes}
 
 
@@ -77,11 +77,14 @@ def _unpacked(staging: Staging) -> Generator[Any, Any, None]:
         staging.close()
 
 
-def _drop(root: int, name: str) -> None:
-    """Remove what is left of a staging directory, at once: after a cancel there is no later turn."""
+def _drop(root: int, name: str) -> Generator[Any, Any, None]:
+    """Remove what is left of a staging directory: the request ends when nothing of it is there any more."""
     try:
-        for _ in discard(root, name):
-            pass
+        for turn in discard(root, name):
+            try:
+                yield turn
+            except Cancelled:  # it is being undone already, because of the archive itself
+                continue
     except OSError:  # the guest took it away, or holds it: it is the guest's rubbish then
         pass
 

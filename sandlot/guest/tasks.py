@@ -1,8 +1,8 @@
 """A file verb is a generator; this drives it, a slice at a time, so that no verb holds up the others.
 
 It yields bytes to send as OUTPUT, a dict to send as EVENT, INPUT to be resumed with the next input (None at
-its end), or TURN to let others work; it returns the value of DONE. Closing it (a cancel) undoes its work in
-its `finally` blocks.
+its end), or TURN to let others work; it returns the value of DONE. A cancel raises Cancelled where it waits:
+its `finally` blocks undo its work, and may take turns for that. The stream ends after the last of them.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ INPUT = Pause()
 TURN = Pause()
 
 
+class Cancelled(Exception):
+    """The caller wants nothing more of this request."""
+
+
 class Task(Conversation):
     """A conversation that is a generator."""
 
@@ -48,6 +52,7 @@ class Task(Conversation):
         self._pending = b""
         self._wants_input = False
         self._scheduled = False
+        self._is_cancelled = self._is_undoing = False
 
     def start(self) -> None:
         """Take the first steps."""
@@ -68,9 +73,11 @@ class Task(Conversation):
         self._schedule()
 
     def cancel(self) -> None:
-        """Let the generator undo its work."""
-        self._work.close()
-        self.stream.fail(Refusal("failed", "cancelled by the caller"))
+        """Let the generator undo its work; a second time changes nothing."""
+        if not self._is_cancelled:
+            self._is_cancelled, self._wants_input, self._pending = True, False, b""
+            self._inbox.clear()
+            self._advance()
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -82,15 +89,32 @@ class Task(Conversation):
         if self.stream.is_done:
             return
         try:
-            for _ in range(_STEPS_PER_TURN):
-                if not self._step():
-                    return
-            self._schedule()
+            if self._is_cancelled:
+                self._undo()
+            else:
+                self._do()
         except StopIteration as stop:
             self.stream.done(stop.value)
+        except Cancelled:
+            self.stream.fail(Refusal("failed", "cancelled by the caller"))
         except (Refusal, OSError) as error:
             self._work.close()
             self.stream.fail(error if isinstance(error, Refusal) else from_os(error, self._subject))
+
+    def _do(self) -> None:
+        for _ in range(_STEPS_PER_TURN):
+            if not self._step():
+                return
+        self._schedule()
+
+    def _undo(self) -> None:
+        """Let the work clean up, whatever it still says."""
+        if self._is_undoing:
+            next(self._work)
+        else:
+            self._is_undoing = True
+            self._work.throw(Cancelled())
+        self._schedule()
 
     def _step(self) -> bool:
         """Do one thing; whether another can follow at once."""

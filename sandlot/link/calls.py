@@ -25,7 +25,8 @@ class Patience:
     silence: float = 60.0
     """On a request that has no time limit of its own."""
     cancel: float = 1.0
-    """For the end of what was cancelled."""
+    """For the end of a command that was cancelled. What files and archives began is undone first, and that
+    takes as long as there is much of it: `silence` bounds it."""
     death: float = 2.0
     """For the box's end once its link has broken."""
 
@@ -73,7 +74,7 @@ class Calls:
             if stream is not None:
                 self._under_way -= is_command
                 if not stream.is_done:
-                    await self.abandon(stream)
+                    await self.abandon(stream, self.patience.cancel if is_command else self.patience.silence)
 
     @property
     def mistrust(self) -> str | None:
@@ -157,14 +158,14 @@ class Calls:
         said = f"; its last words: {tail!r}" if tail else ""
         return BoxDied(f"the box died ({death.who}: {death.detail}): make a new one{said}", who=death.who)
 
-    async def abandon(self, stream: Stream) -> None:
-        """Cancel a request and read it to its end; an agent that does not end it loses its box."""
+    async def abandon(self, stream: Stream, seconds: float) -> None:
+        """Cancel a request and read it to its end; an agent that does not end it in time loses its box."""
         stream.post(Kind.CANCEL)
         try:
-            async with asyncio.timeout(self.patience.cancel):
+            async with asyncio.timeout(seconds):
                 await stream.finish()
         except TimeoutError:
-            self.distrust(f"the agent did not end a cancelled request within {self.patience.cancel:g} s")
+            self.distrust(f"the agent did not end a cancelled request within {seconds:g} s")
         except ConnectionEnded:
             return
 

@@ -127,7 +127,8 @@ class BoxFiles:
                     changes.put_nowait(replies.change(arrival.value, self._calls.places.shown))
             self._calls.concluded(arrival)
         except asyncio.QueueFull:
-            await self._calls.abandon(stream)  # at once: what waits unread would hold up the link
+            # At once: what waits unread would hold up the link.
+            await self._calls.abandon(stream, self._calls.patience.cancel)
             raise Conflict(f"more than {MOST_CHANGES} changes were not taken: watch and list anew") from None
         finally:
             if changes.full():

@@ -97,9 +97,12 @@ def test_a_disk_that_would_not_fit_into_the_memory_is_refused() -> None:
         _grant(Limits(memory=Bytes(64 * MIB), disk=Bytes(64 * MIB)))
 
 
-def test_a_memory_nothing_can_start_in_is_refused() -> None:
+@pytest.mark.parametrize(
+    "limits", [Limits(memory=Bytes(MIB)), Limits(cpu=Cores(0.009)), Limits(pids=3), Limits(open_files=15)]
+)
+def test_a_limit_nothing_can_start_in_is_refused(limits: Limits) -> None:
     with pytest.raises(InvalidSpec, match="too little"):
-        _grant(Limits(memory=Bytes(MIB)))
+        _grant(limits)
 
 
 def test_controllers_decide_which_limits_are_offered() -> None:

@@ -13,8 +13,12 @@ from pydantic.alias_generators import to_camel
 ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 # One name of a path, anything but "..": without look-ahead, of which generators of test data make nothing.
 _NAME = r"(?:[^./\u0000][^/\u0000]{0,254}|\.(?:[^./\u0000][^/\u0000]{0,253})?|\.\.[^/\u0000]{1,253})"
+_NO_DOT = r"(?:[^./\u0000][^/\u0000]{0,254}|\.[^./\u0000][^/\u0000]{0,253}|\.\.[^/\u0000]{1,253})"
 PATH_PATTERN = rf"^(?:/(?:workspace|tmp)|{_NAME})(?:/{_NAME})*/?$"
 """A path in the directories whose files can be reached."""
+
+BENEATH_PATTERN = rf"^(?:/(?:workspace|tmp)/)?(?:\./)*{_NO_DOT}(?:/{_NAME})*/?$"
+"""The same without those directories themselves, which stay as they are."""
 
 _ANYWHERE = rf"^(?:/|/?{_NAME}(?:/{_NAME})*/?)$"
 _FILE_PATTERN = rf"^{_NAME}(?:/{_NAME})*$"
@@ -27,6 +31,7 @@ _YEAR = 366 * 86400
 
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 SandboxPath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
+_Beneath = Annotated[str, StringConstraints(pattern=BENEATH_PATTERN)]
 _Amount = (
     Annotated[int, Field(ge=1, lt=2**60)] | Annotated[str, StringConstraints(pattern=_BYTES_PATTERN)] | None
 )
@@ -36,6 +41,9 @@ _Cores = (
     | None
 )
 _Count = Annotated[int, Field(ge=1, le=10_000_000)] | None
+# With fewer no box starts (engines.grants).
+_Tasks = Annotated[int, Field(ge=4, le=10_000_000)] | None
+_Descriptors = Annotated[int, Field(ge=16, le=10_000_000)] | None
 _Length = Annotated[float, Field(gt=0, le=_YEAR)] | None
 _Word = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=131_072)]
 
@@ -91,11 +99,11 @@ class AskedLimits(_Asked):
 
     memory: _Amount = None
     cpu: _Cores = None
-    pids: _Count = None
+    pids: _Tasks = None
     disk: _Amount = None
     inodes: _Count = None
     output: _Amount = None
-    open_files: _Count = None
+    open_files: _Descriptors = None
 
 
 _GIVEN = {"not": {"type": "null"}}
@@ -198,8 +206,8 @@ class AskedDirectory(_Asked):
 class AskedMove(_Asked):
     """A file or directory to rename."""
 
-    path: SandboxPath
-    to: SandboxPath
+    path: _Beneath
+    to: _Beneath
 
 
 class AskedSignal(_Asked):

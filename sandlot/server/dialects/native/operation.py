@@ -23,6 +23,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Json = dict[str, Any]
 BYTES: Json = {"type": "string", "format": "binary"}
 """The schema of bytes."""
+_LINE = {"type": "string"}
+SENT_EVENT: Json = {
+    "type": "object",
+    "properties": {"id": _LINE, "event": _LINE, "data": {**_LINE, "contentMediaType": "application/json"}},
+    "required": ["id", "event", "data"],
+}
+"""The schema of a server-sent event: until OpenAPI 3.2, that of a stream of them is that of each."""
 
 _REFERENCE = "#/components/schemas/{model}"
 _ANY_TIME = (400, 401, 403, 408, 413, 429, 500, 503)

@@ -9,7 +9,7 @@ from sandlot.wire.events import NDJSON, SSE
 
 from . import asked, files, processes, sandboxes, told
 from .commands import Commands
-from .operation import BYTES, Answer, Operation, Parameter, paths, schemas, served
+from .operation import BYTES, SENT_EVENT, Answer, Operation, Parameter, paths, schemas, served
 from .registry import Runs
 from .rows import BODY, BOX, COUNT, END, NOTHING, SANDBOX, SAVED, STREAM
 from .rows_of_files import ROWS_OF_FILES
@@ -162,7 +162,7 @@ def operations(runs: Runs) -> tuple[Operation, ...]:
 
 def _commands(commands: Commands) -> tuple[Operation, ...]:
     errors = (*BOX, *BODY)
-    events = Answer(200, "Its events", {SSE: BYTES, NDJSON: BYTES})
+    events = Answer(200, "Its events", {SSE: SENT_EVENT, NDJSON: BYTES})
     after = (Parameter("after", "The number of the last event that was read", COUNT), _LAST_EVENT)
     body = {JSON: asked.AskedCommand}
     return (

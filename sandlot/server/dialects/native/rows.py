@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandlot.wire.events import NDJSON, SSE
 
 from . import asked
-from .operation import BYTES, Answer, Parameter
+from .operation import BYTES, SENT_EVENT, Answer, Parameter
 
 SANDBOX = "/v1/sandboxes/{id}"
 
@@ -18,8 +18,9 @@ BODY = (413, 415)
 FLAG = {"type": "string", "enum": ["true", "false"]}
 COUNT = {"type": "integer", "minimum": 0, "maximum": 2**49}
 PATH = {"type": "string", "pattern": asked.PATH_PATTERN}
+BENEATH = {"type": "string", "pattern": asked.BENEATH_PATTERN}
 END = Parameter("end", "Close the input after this", FLAG)
 
 NOTHING = Answer(204, "Done", {})
-STREAM = {NDJSON: BYTES, SSE: BYTES}
+STREAM = {NDJSON: BYTES, SSE: SENT_EVENT}
 SAVED = {"Content-Disposition": "attachment"}

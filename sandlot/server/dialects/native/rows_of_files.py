@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import archives, asked, files, told
 from .operation import BYTES, Answer, Operation, Parameter
-from .rows import BODY, BOX, FLAG, NOTHING, PATH, SANDBOX, SAVED, STREAM
+from .rows import BENEATH, BODY, BOX, FLAG, NOTHING, PATH, SANDBOX, SAVED, STREAM
 from .translate import JSON
 
 _FILES = SANDBOX + "/files"
@@ -15,6 +15,7 @@ _SRC = Parameter("src", "The file or directory to pack", {**PATH, "default": "/w
 _UNPACKED = Answer(200, "All of it is there", {JSON: told.Uploaded})
 _PACKED = Answer(200, "A gzip tar, with names relative to src", {archives.TAR: BYTES}, SAVED)
 _PATH = Parameter("path", "In /workspace or /tmp; relative ones start at /workspace", PATH, is_required=True)
+_ENTRY = Parameter("path", "As for the others, and neither of the two itself", BENEATH, is_required=True)
 _FOLDER = Parameter("path", "The directory", {**PATH, "default": "/workspace"})
 _MODE = Parameter(
     "mode", "Permission bits, octal", {"type": "string", "pattern": "^0?[0-7]{3}$", "default": "0644"}
@@ -119,7 +120,7 @@ ROWS_OF_FILES: tuple[Operation, ...] = (
         "Remove a file or directory",
         [NOTHING],
         BOX,
-        parameters=(_PATH, _RECURSIVE),
+        parameters=(_ENTRY, _RECURSIVE),
     ),
     Operation(
         "GET",

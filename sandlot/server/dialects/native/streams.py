@@ -52,9 +52,10 @@ def answer(run: Run, media: str, after: int = 0) -> Response:
 
 def position(request: Request, query: Query) -> int:
     """After which event a stream is to go on (Last-Event-ID, or ?after=). Raises InvalidSpec."""
+    after = query.count("after", 0)
     last = request.headers.get(_LAST_EVENT)
     if last is None:
-        return query.count("after", 0)
+        return after
     if not (last.isascii() and last.isdecimal() and len(last) <= 15):
         raise InvalidSpec(f"Last-Event-ID {last[:40]!r} is no event's number")
     return int(last)
