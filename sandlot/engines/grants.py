@@ -19,10 +19,10 @@ _FEATURES = {
 _SIZE = Feature.LIMIT_DISK | Feature.LIMIT_INODES
 _UNBOUNDED = "nothing bounds a workspace in a directory: leave disk and inodes out, or keep it in an image"
 _LEAST_MEMORY = Bytes(32 * 2**20)  # an interpreter, its agent and a supervisor
-_LEAST = {
-    "cpu": 0.01,  # what control groups count by within a period of 100 ms
-    "pids": 4,  # the agent, and a program with its supervisor
-    "open_files": 16,  # what the agent needs to put up the walls
+_RANGES = {
+    "cpu": (0.01, 4096),  # what control groups count by within a period of 100 ms
+    "pids": (4, 2**22),  # the agent, and a program with its supervisor; PID_MAX_LIMIT, proc_sys_kernel(5)
+    "open_files": (16, 10_000_000),  # what the agent needs to put up the walls
 }
 _SCRATCH = 64 * 2**20
 # No promises, for they count a process or a user and not a box: they stop the plainest of bombs.
@@ -77,7 +77,7 @@ def grant(spec: SandboxSpec, offered: Feature, *, engine: str, isolation: Isolat
     memory = limits.memory if Feature.LIMIT_MEMORY in offered else None
     if memory is not None and memory < _LEAST_MEMORY:
         raise InvalidSpec(f"memory of {memory} is too little to start in: use {_LEAST_MEMORY} or more")
-    _refuse_too_few(limits)
+    _refuse_out_of_range(limits)
     return Grant(
         memory=_plain(memory),
         cpu=limits.cpu if Feature.LIMIT_CPU in offered else None,
@@ -89,11 +89,13 @@ def grant(spec: SandboxSpec, offered: Feature, *, engine: str, isolation: Isolat
     )
 
 
-def _refuse_too_few(limits: Limits) -> None:
-    for name, least in _LEAST.items():
+def _refuse_out_of_range(limits: Limits) -> None:
+    for name, (least, most) in _RANGES.items():
         asked = getattr(limits, name)
         if asked is not None and asked < least:
             raise InvalidSpec(f"{name} of {asked:g} is too little to start in: use {least:g} or more")
+        if asked is not None and asked > most:
+            raise InvalidSpec(f"{name} of {asked} is more than can be counted: use {most} or less")
 
 
 def for_workspace(spec: SandboxSpec, offered: Feature) -> Feature:

@@ -96,15 +96,13 @@ async def probe(offer: Offer) -> Viability:
 def floor(spec: SandboxSpec, levels: dict[str, Isolation]) -> Isolation:
     """The weakest isolation that will do for *spec*; *levels* are those of the engines by name (pure).
 
-    Raises EngineUnavailable for an engine nobody has, InvalidSpec for one below the isolation asked; those
-    of ALONE refuse that by themselves.
+    Raises Unsupported for an engine nobody has, InvalidSpec for one below the isolation asked; those of ALONE
+    refuse that by themselves.
     """
     if spec.engine is None:
         return Isolation.NAMESPACE if spec.isolation is None else spec.isolation
     if spec.engine not in levels:
-        raise EngineUnavailable(
-            f"no engine {spec.engine!r} is installed: there are {', '.join(levels) or 'none'}"
-        )
+        raise Unsupported(f"no engine {spec.engine!r} is installed: there are {', '.join(levels) or 'none'}")
     level = levels[spec.engine]
     if spec.isolation is not None and spec.engine in ALONE:
         return spec.isolation
@@ -119,14 +117,16 @@ def floor(spec: SandboxSpec, levels: dict[str, Isolation]) -> Isolation:
 def ranking(spec: SandboxSpec, levels: dict[str, Isolation]) -> tuple[str, ...]:
     """The engines that may serve *spec*, in the order to try them: the named one, then the fastest (pure).
 
-    Raises as `floor` does, and EngineUnavailable when there is none.
+    Raises as `floor` does, Unsupported when none reaches what was asked, and EngineUnavailable when none
+    reaches what is usual.
     """
     least = floor(spec, levels)
     if spec.engine is not None and spec.engine in ALONE:
         return (spec.engine,)
     enough = [name for name, level in levels.items() if level >= least and name not in ALONE]
     if not enough:
-        raise EngineUnavailable(
+        kind = EngineUnavailable if spec.isolation is None else Unsupported
+        raise kind(
             f"no installed engine reaches isolation {least.name.lower()}: sandlot doctor lists what there is"
         )
     return tuple(sorted(enough, key=lambda name: (name != spec.engine, *_rank(name))))

@@ -13,6 +13,7 @@ from sandlot import __version__
 
 from . import docs
 from .access import caller_of, context_of, demand
+from .gate import OPEN
 from .health import Health
 from .openapi import problems
 
@@ -69,7 +70,13 @@ def router(health: Health, document: Document) -> APIRouter:
     routes = APIRouter(tags=["server"])
     for path, endpoint, does, responses in table:
         routes.add_api_route(
-            path, endpoint, response_model=None, response_class=Response, responses=responses, summary=does
+            path,
+            endpoint,
+            response_model=None,
+            response_class=Response,
+            responses=responses,
+            summary=does,
+            openapi_extra={"security": []} if path in OPEN else None,
         )
     return routes
 

@@ -34,9 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--examples",
         type=int,
-        default=10,
+        default=5,
         metavar="COUNT",
-        help="requests made up for each operation of the API, besides those at its edges (default: 10)",
+        help="requests made up for each operation of the API, besides those at its edges (default: 5)",
     )
     group.addoption(
         "--require-engine",

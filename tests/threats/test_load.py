@@ -8,7 +8,7 @@ import resource
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Self
@@ -81,9 +81,7 @@ class Pulse:
             self.count += 1
 
 
-def test_d01_ten_thousand_idle_connections_keep_nobody_out(
-    server: RunningServer, box: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_d01_ten_thousand_idle_connections_keep_nobody_out(server: RunningServer, box: str) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     count = _IDLE if hard == resource.RLIM_INFINITY else min(_IDLE, (hard - _SPARE) * 3 // 4)
     lines: list[Line] = []
@@ -96,7 +94,8 @@ def test_d01_ten_thousand_idle_connections_keep_nobody_out(
     finally:
         for line in lines:
             line.vanish()
-    record_property("connections", count)
+    if count < _IDLE:
+        pytest.skip(f"held with {count} connections: no more than {hard} descriptors are allowed here")
 
 
 def test_d02_a_thousand_commands_at_once_are_run_or_refused_and_none_hangs(

@@ -21,6 +21,9 @@ from .stage import Stage
 TARGET = PurePosixPath("/workspace/target")
 _MIB = 2**20
 
+_HANG = 30.0
+"""Seconds of wall time, on a machine that may be busy, after which a refusal counts as a hang."""
+
 
 async def chunks(data: bytes | Iterable[bytes], size: int = 65536) -> AsyncIterator[bytes]:
     """*data* in pieces, as an upload comes."""
@@ -36,7 +39,7 @@ async def _refusal(stage: Stage, name: str, data: bytes | Iterable[bytes]) -> Fi
     except SandlotError as error:
         seconds = time.monotonic() - began
         return Finding(
-            f"{name} was refused late", seconds > 10, f"{error.code} after {seconds:.2f} s: {error}"[:250]
+            f"{name} was refused late", seconds > _HANG, f"{error.code} after {seconds:.2f} s: {error}"[:250]
         )
     return Finding(f"{name} was taken", True)
 

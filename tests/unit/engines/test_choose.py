@@ -41,9 +41,9 @@ def test_the_fastest_at_or_above_the_floor_comes_first(spec: SandboxSpec, order:
     ("spec", "levels", "error"),
     [
         (SandboxSpec(engine="process", isolation=Isolation.NAMESPACE), LEVELS, InvalidSpec),
-        (SandboxSpec(engine="nobody"), LEVELS, EngineUnavailable),
+        (SandboxSpec(engine="nobody"), LEVELS, Unsupported),
         (SandboxSpec(), {"process": Isolation.PROCESS}, EngineUnavailable),
-        (SandboxSpec(isolation=Isolation.VM), {"bubblewrap": Isolation.NAMESPACE}, EngineUnavailable),
+        (SandboxSpec(isolation=Isolation.VM), {"bubblewrap": Isolation.NAMESPACE}, Unsupported),
         (SandboxSpec(), {}, EngineUnavailable),
     ],
 )

@@ -105,6 +105,11 @@ def test_a_limit_nothing_can_start_in_is_refused(limits: Limits) -> None:
         _grant(limits)
 
 
+def test_more_processes_than_the_kernel_counts_are_refused() -> None:
+    with pytest.raises(InvalidSpec, match="use 4194304 or less"):
+        _grant(Limits(pids=2**22 + 1))
+
+
 def test_controllers_decide_which_limits_are_offered() -> None:
     assert limit_features(frozenset({"memory", "hugetlb"})) == Feature.LIMIT_MEMORY
     assert DEFAULT_LIMITS.pids == 256

@@ -97,6 +97,21 @@ def test_a_cancelled_upload_leaves_nothing(host: Host, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("end", [b"", b"garbage" * 100], ids=["good", "refused"])
+def test_an_upload_that_is_undone_is_undone_whole_however_often_it_is_cancelled(
+    host: Host, tmp_path: Path, end: bytes
+) -> None:
+    # More files than are removed in one turn, so that the second cancel comes while they are.
+    data = _tar(*((f"a/{number}", b"") for number in range(450)))[: -20 * 512] + end
+    stream = host.open("put", path=f"{tmp_path}/place")
+    host.send(stream, Kind.INPUT, data)
+    host.post(Frame(Kind.CANCEL, stream))
+    host.post(Frame(Kind.CANCEL, stream))
+    assert host.ask("ping").ok == {}
+    assert host.finish(stream).error in ("failed", "archive")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("compress", [False, True])
 def test_a_tree_becomes_an_archive(host: Host, tmp_path: Path, compress: bool) -> None:
     (tmp_path / "a" / "empty").mkdir(parents=True)

@@ -41,8 +41,8 @@ _Cores = (
     | None
 )
 _Count = Annotated[int, Field(ge=1, le=10_000_000)] | None
-# With fewer no box starts (engines.grants).
-_Tasks = Annotated[int, Field(ge=4, le=10_000_000)] | None
+# As engines.grants has it: with fewer no box starts.
+_Tasks = Annotated[int, Field(ge=4, le=2**22)] | None
 _Descriptors = Annotated[int, Field(ge=16, le=10_000_000)] | None
 _Length = Annotated[float, Field(gt=0, le=_YEAR)] | None
 _Word = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=131_072)]
