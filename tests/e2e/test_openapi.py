@@ -43,6 +43,8 @@ _TICKING = "i=0; while :; do i=$((i+1)); echo $i; echo $i > tick; sleep 0.05; do
 _STREAMED_SECONDS = 20.0
 """How long a streamed command without a reader is used: the server kills it after thirty seconds."""
 _SSE = "text/event-stream"
+_FULL = 100
+"""From so many examples on a run is a full one."""
 _PATIENCE = 20
 _LONGEST_WAIT = 3600
 _TOLD = ("timed_out", "engine_unavailable")
@@ -154,7 +156,7 @@ class Stage:
         raise AssertionError(stream.status_code)
 
 
-@pytest.fixture(scope="module", params=["keyless", "with a key"])
+@pytest.fixture(scope="module", params=["keyless", "with-a-key"])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     with running_server() as server:
         key = server.key("fuzz", "read", "write", "metrics") if request.param != "keyless" else None
@@ -173,17 +175,20 @@ def api(stage: Stage, request: pytest.FixtureRequest) -> schemathesis.BaseSchema
     if stage.headers:
         # This server lets nobody in without one.
         told["security"] = [{"key": []}]
+    examples = request.config.getoption("--examples")
     config = SchemathesisConfig.from_dict(
         {
             "base-url": stage.url,
             "max-stream-events": 3,
             "generation": {
-                "max-examples": request.config.getoption("--examples"),
+                "max-examples": examples,
                 "deterministic": True,
                 "database": "none",
                 # The key is ours to send; that each operation wants it is a check of its own.
                 "with-security-parameters": False,
             },
+            # The edges of every field are the same with a key: a short run tries them once.
+            "phases": {"coverage": {"enabled": not stage.headers or examples >= _FULL}},
             # What cannot be enforced here is refused, and whether it can depends on the machine.
             "checks": {
                 "positive_data_acceptance": {

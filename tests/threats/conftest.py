@@ -94,12 +94,12 @@ def proof(request: pytest.FixtureRequest, canaries: Canaries) -> Iterator[None]:
     server: RunningServer = request.getfixturevalue("server")
     key: str = request.getfixturevalue("looking")
     before, files, said = leaks.snapshot(), descriptors(server), len(server.said)
-    temporary = os.listdir(server.directory)
+    temporary = sorted(os.listdir(server.directory))
     yield
     prove_healthy(server)
     assert removed(server, key) == []
     assert left_over(before) == []
     assert settled_descriptors(server, files) <= files
-    assert os.listdir(server.directory) == temporary
+    assert sorted(os.listdir(server.directory)) == temporary
     assert canaries.disturbances() == ()
     assert grave(server.said[said:]) == []
