@@ -7,7 +7,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from sandlot.contracts.errors import SandlotError
+from sandlot.environments import registry
 
 from . import spawn
 from .benchmark import Series, elapsed, repeated
@@ -27,9 +31,17 @@ _MOUNTS = ("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--t
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
-def series(names: Iterable[str], scratch: Path) -> tuple[Series, ...]:
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What baselines need: a directory to write in, and the name of the environment with numpy and pandas."""
+
+    scratch: Path
+    environment: str = "data"
+
+
+def series(names: Iterable[str], means: Means) -> tuple[Series, ...]:
     """The baselines called *names*; those this machine has no program for are left out."""
-    found = ((name, _ARGV[name](scratch)) for name in names)
+    found = ((name, _ARGV[name](means)) for name in names)
     return tuple(_spawned(name, argv) for name, argv in found if argv is not None)
 
 
@@ -40,10 +52,27 @@ def python() -> tuple[str, ...] | None:
 
 def bwrap() -> tuple[str, ...] | None:
     """The same behind the namespaces of engine bubblewrap, without an agent."""
-    found = shutil.which("bwrap")
-    if found is None or python() is None:
+    return _boxed((), (PYTHON, *_PASS)) if python() is not None else None
+
+
+def importing(module: str, environment: str) -> tuple[str, ...] | None:
+    """`python -I -c "import MODULE"` by the interpreter of *environment*, in raw bubblewrap.
+
+    Boxed, because what an environment holds is code of others: it never runs with the rights of who measures.
+    """
+    try:
+        found = registry.get(environment)
+    except SandlotError:
         return None
-    return (os.path.realpath(found), *_NAMESPACES, *_MOUNTS, *_top(), "--", PYTHON, *_PASS)
+    binds = [word for bind in found.binds for word in ("--ro-bind", str(bind.host), bind.box)]
+    return _boxed(binds, (found.interpreter, "-I", "-c", f"import {module}"))
+
+
+def _boxed(binds: Sequence[str], argv: Sequence[str]) -> tuple[str, ...] | None:
+    found = shutil.which("bwrap")
+    if found is None:
+        return None
+    return (os.path.realpath(found), *_NAMESPACES, *_MOUNTS, *_top(), *binds, "--", *argv)
 
 
 def _top() -> tuple[str, ...]:
@@ -63,14 +92,14 @@ def _true() -> tuple[str, ...] | None:
     return (os.path.realpath(found),) if found else None
 
 
-def _copy(scratch: Path) -> tuple[str, ...] | None:
+def _copy(means: Means) -> tuple[str, ...] | None:
     found = shutil.which("cp")
     if found is None:
         return None
-    source = scratch / "original"
+    source = means.scratch / "original"
     if not source.exists():
         source.write_bytes(os.urandom(SIZE))
-    return (os.path.realpath(found), str(source), str(scratch / "copy"))
+    return (os.path.realpath(found), str(source), str(means.scratch / "copy"))
 
 
 def _spawned(name: str, argv: Sequence[str]) -> Series:
@@ -82,12 +111,14 @@ def _spawned(name: str, argv: Sequence[str]) -> Series:
     return repeated(name, sample)
 
 
-_ARGV: dict[str, Callable[[Path], tuple[str, ...] | None]] = {
-    "python": lambda _scratch: python(),
-    "bwrap": lambda _scratch: bwrap(),
-    "true": lambda _scratch: _true(),
-    "interpreter": lambda _scratch: (sys.executable, "-c", "pass"),
+_ARGV: dict[str, Callable[[Means], tuple[str, ...] | None]] = {
+    "python": lambda _means: python(),
+    "bwrap": lambda _means: bwrap(),
+    "true": lambda _means: _true(),
+    "interpreter": lambda _means: (sys.executable, "-c", "pass"),
     "cp": _copy,
+    "import-numpy": lambda means: importing("numpy", means.environment),
+    "import-pandas": lambda means: importing("pandas", means.environment),
 }
 
 DOES = {
@@ -96,5 +127,8 @@ DOES = {
     "true": "`/bin/true`, started with posix_spawn(3) and waited for",
     "interpreter": "`-c pass` by the interpreter that runs sandlot, with its site",
     "cp": f"`cp` of a file of {SIZE >> 20} MiB onto another in a temporary directory",
+    "import-numpy": '`python -I -c "import numpy"` by the interpreter of the environment, in `bwrap` because '
+    "packages of an environment never run with the rights of who measures; `bwrap` adds some milliseconds",
+    "import-pandas": "the same with pandas",
 }
 """What each baseline is, in words."""

@@ -6,21 +6,27 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.service import Service
 
+from .connection import Door
 from .summary import Round
 
 Sample = Callable[[], Awaitable[float]]
 """One measured try: its milliseconds. Raises one of FAILURES when it did not do what it should."""
+Progress = Callable[[str], None]
 
 
 class Wrong(Exception):
     """The thing measured did something, but not what it was asked for."""
+
+
+class NotBuilt(Wrong):
+    """sandlot cannot do yet what would be measured."""
 
 
 FAILURES = (SandlotError, Wrong, TimeoutError, OSError)
@@ -36,19 +42,43 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Extents:
+    """How far the benchmarks go that can be asked to go further.
+
+    `density` is a number of idle sandboxes, `seconds` and `load` (of the measured capacity, 0 to 1) are the
+    soak's, `cycles` those of benchmark cycles (None: its own number), `environment` the one that has numpy
+    and pandas.
+    """
+
+    density: int = 200
+    seconds: float = 60.0
+    load: float = 0.7
+    cycles: int | None = None
+    environment: str = "data"
+
+
+def nobody(_text: str) -> None:
+    """Progress that nobody hears."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """What a benchmark may use.
 
-    `service` speaks HTTP to the server under test (None for benchmarks that need none), `server` is that
-    server's pid when it is ours, `is_near` whether it shares this machine's clock, `scratch` an empty
-    directory of its own.
+    `service` and `door` lead over HTTP to the server under test (None for benchmarks that need none),
+    `server` is that server's pid and `place` its directory when it is ours, `is_near` whether it shares this
+    machine's clock, `scratch` an empty directory of its own.
     """
 
     scratch: Path
     service: Service | None = None
+    door: Door | None = None
     server: int | None = None
+    place: Path | None = None
     is_near: bool = True
     is_quick: bool = False
+    extents: Extents = field(default_factory=Extents)
+    progress: Progress = nobody
 
     @property
     def live(self) -> Service:
@@ -57,12 +87,28 @@ class Stage:
             raise Wrong("this benchmark needs a server")
         return self.service
 
+    @property
+    def entrance(self) -> Door:
+        """Where the server under test listens. Raises Wrong on a stage without one."""
+        if self.door is None:
+            raise Wrong("this benchmark needs a server")
+        return self.door
+
+    @property
+    def own_server(self) -> int:
+        """The pid of the server under test. Raises Wrong when it is somebody else's."""
+        if self.server is None:
+            raise Wrong("this looks into the server's processes: leave --url out, for a server of its own")
+        return self.server
+
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
     """A named measurement. `count` is how many samples a series takes per round unless the caller says.
 
     `opened` sets up, gives the series, and takes down. `baselines` are names of `bench.baselines`.
+    `most_rounds` bounds the rounds of what is measured whole and not in samples; `is_counted` says whether
+    --count means it, `is_warmed` whether samples are taken that do not count.
     """
 
     name: str
@@ -72,6 +118,9 @@ class Benchmark:
     count: int = 200
     quick_count: int = 3
     needs_server: bool = True
+    most_rounds: int | None = None
+    is_counted: bool = True
+    is_warmed: bool = True
 
 
 def repeated(name: str, sample: Sample, *, pause: float = 0.0) -> Series:
@@ -80,8 +129,8 @@ def repeated(name: str, sample: Sample, *, pause: float = 0.0) -> Series:
     async def block(count: int) -> Round:
         times, errors = [], []
         for number in range(count):
-            if number and pause:
-                await asyncio.sleep(pause)
+            # Also without a pause: a sample may never wait, and then nobody would hear that we are to end.
+            await asyncio.sleep(pause if number else 0.0)
             try:
                 times.append(await sample())
             except FAILURES as error:

@@ -3,18 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sandlot.contracts.errors import InvalidSpec
 
-from . import live, one_shot, startup, transfer, tti
+from . import (
+    cycles,
+    growth,
+    idle,
+    kernels,
+    live,
+    one_shot,
+    prepared,
+    soak,
+    startup,
+    throughput,
+    transfer,
+    tti,
+)
 from .benchmark import Benchmark
 
 BENCHMARKS = (
     Benchmark(
+        "http",
+        "GET /healthz: what client, loopback and the server's HTTP cost by themselves, on one connection "
+        f"(one-by-one) and by {throughput.CLIENTS} clients in one thread (closed-loop)",
+        throughput.http_alone,
+        ("python",),
+        count=500,
+    ),
+    Benchmark(
         "one-shot",
         "`print(1)` in a fresh sandbox by POST /v1/run on one connection, "
-        f"{one_shot.PAUSE * 1000:.0f} ms apart (spaced) and without a pause (back-to-back)",
+        f"{one_shot.GAP * 1000:.0f} ms apart (spaced) and without a pause (back-to-back)",
         one_shot.over_http,
+        ("python", "bwrap"),
+    ),
+    Benchmark(
+        "numpy",
+        f"the same of `{prepared.NUMPY}` in an environment that preloads it, spaced",
+        prepared.numpy,
+        ("import-numpy", "python"),
+        count=40,
+    ),
+    Benchmark(
+        "pandas",
+        f"the same of `{prepared.PANDAS}`",
+        prepared.pandas,
+        ("import-pandas", "python"),
+        count=40,
+    ),
+    Benchmark(
+        "pool-empty",
+        "one-shot spaced, by a server whose pool has no depth: each sandbox is made while its caller waits",
+        one_shot.pool_empty,
         ("python", "bwrap"),
     ),
     Benchmark("exec", "`/bin/true` in a live sandbox over HTTP", live.execs, ("true", "python")),
@@ -25,6 +67,53 @@ BENCHMARKS = (
         tti.modes,
         ("python",),
         count=100,
+    ),
+    Benchmark(
+        "burst",
+        "100 sandboxes at once, each up to the end of its first command; nothing else meanwhile",
+        tti.burst,
+        ("python",),
+        count=100,
+    ),
+    Benchmark(
+        "throughput",
+        f"2,000 one-shots by {throughput.CLIENTS} clients, each of which asks again as soon as it has its "
+        "answer: what the pool has ahead is soon used up, so its refill is part of it",
+        throughput.one_shots,
+        (),
+        count=2000,
+        quick_count=16,
+    ),
+    Benchmark(
+        "memory",
+        "100 sandboxes that do nothing, made one after the other: what each of them takes",
+        idle.memory,
+        (),
+        quick_count=1,
+        count=1,
+        is_counted=False,
+        is_warmed=False,
+    ),
+    Benchmark(
+        "density",
+        "as many sandboxes that do nothing as --density says (200), made one after the other",
+        idle.density,
+        (),
+        quick_count=1,
+        count=1,
+        most_rounds=1,
+        is_counted=False,
+        is_warmed=False,
+    ),
+    Benchmark(
+        "growth",
+        f"create, `/bin/true` and delete of one sandbox more, beside {growth.LEVELS[0]} to "
+        f"{growth.LEVELS[-1]} that live",
+        growth.curve,
+        (),
+        count=40,
+        quick_count=2,
+        is_warmed=False,
     ),
     Benchmark(
         "bubblewrap-one-shot",
@@ -38,7 +127,7 @@ BENCHMARKS = (
         "16 MiB into a file of a sandbox over HTTP",
         transfer.upload,
         ("cp",),
-        count=10,
+        count=40,
         quick_count=2,
     ),
     Benchmark(
@@ -46,7 +135,7 @@ BENCHMARKS = (
         "16 MiB from a file of a sandbox over HTTP",
         transfer.download,
         ("cp",),
-        count=10,
+        count=40,
         quick_count=2,
     ),
     Benchmark(
@@ -60,20 +149,65 @@ BENCHMARKS = (
         "a new process of this interpreter that imports sandlot, and one that prints `sandlot --help`",
         startup.costs,
         ("interpreter",),
-        count=20,
+        count=40,
+        needs_server=False,
+    ),
+    Benchmark(
+        "ipykernel",
+        "what cells in live contexts will be compared with: a cell in an ipykernel that runs, and one from "
+        "its start to its first result",
+        kernels.ipykernel,
+        (),
+        count=40,
+        quick_count=1,
         needs_server=False,
     ),
 )
-"""Everything `sandlot bench` can run."""
+"""What `sandlot bench` runs where no name is given."""
+
+BY_NAME_ONLY = (
+    Benchmark(
+        "soak",
+        "one-shots at --load of what the server can do (0.7), at a fixed rate, for --seconds (60); a time "
+        "counts from when its request was due",
+        soak.soaked,
+        (),
+        count=1,
+        quick_count=1,
+        most_rounds=1,
+        is_counted=False,
+        is_warmed=False,
+    ),
+    Benchmark(
+        "cycles",
+        "sandboxes that are created, run `/bin/true` and are deleted, one after the other; counters of the "
+        "system before and after",
+        cycles.repeated,
+        (),
+        count=1000,
+        quick_count=5,
+        most_rounds=1,
+        is_warmed=False,
+    ),
+)
+"""What takes as long as one says, and is run only when it is named."""
 
 
-def named(names: Sequence[str]) -> tuple[Benchmark, ...]:
-    """The benchmarks called *names*, in the catalogue's order; all of them for none.
+def named(names: Sequence[str], cycles: int | None = None) -> tuple[Benchmark, ...]:
+    """The benchmarks called *names*, in the catalogue's order; for none, all that run unnamed.
 
-    Raises InvalidSpec for a name that is none of theirs.
+    *cycles* is how many of them benchmark cycles runs. Raises InvalidSpec for a name that is none of theirs.
     """
-    known = [each.name for each in BENCHMARKS]
+    everything = (*BENCHMARKS, *BY_NAME_ONLY)
+    known = [each.name for each in everything]
     for name in names:
         if name not in known:
             raise InvalidSpec(f"there is no benchmark {name!r}: use {', '.join(known)}")
-    return tuple(each for each in BENCHMARKS if not names or each.name in names)
+    chosen = tuple(each for each in everything if each.name in names) if names else BENCHMARKS
+    return tuple(_repeating(each, cycles) for each in chosen)
+
+
+def _repeating(benchmark: Benchmark, cycles: int | None) -> Benchmark:
+    if benchmark.name != "cycles" or cycles is None:
+        return benchmark
+    return replace(benchmark, count=cycles, quick_count=cycles)

@@ -72,7 +72,8 @@ def _together(mode: str, taken: Round, stagger: float) -> dict[str, Any]:
     fields: dict[str, Any] = {"mode": _MODES[mode], "concurrency": len(taken.launches)}
     if mode == "staggered":
         fields["staggerDelayMs"] = round(stagger * 1000)
-    fields["wallClockMs"] = round(taken.figures.get("wallClockMs", 0.0), 2)
+    ready = [each.ready for each in taken.launches if each.ready is not None]
+    fields["wallClockMs"] = round(max(ready, default=0.0), 2)
     fields["timeToFirstReadyMs"] = round(min(_times(taken.launches), default=0.0), 2)
     if mode == "staggered":
         fields["rampProfile"] = [_step(each) for each in taken.launches if each.tti is not None]

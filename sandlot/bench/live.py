@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,13 +14,11 @@ from sandlot.contracts.service import Service
 from sandlot.contracts.spec import SandboxSpec
 from sandlot.contracts.streams import ended
 
-from .benchmark import FAILURES, Series, Stage, Wrong, elapsed, repeated, told
+from . import one_shot, talk
+from .benchmark import FAILURES, Series, Stage, Wrong, repeated, told
 from .summary import Round
+from .talk import Calls
 
-TTL = Seconds(600.0)
-"""The lease of the sandboxes of a benchmark: they end even when nobody is left to end them."""
-
-_TRUE = Command(argv=("/bin/true",))
 # Each line is the clock at its printing. Waiting between lines keeps one from travelling with another.
 _PRINTER = """
 import sys, time
@@ -31,31 +28,15 @@ for _ in range(int(sys.argv[1])):
 """
 
 
-def new_name() -> str:
-    """An id for a sandbox that nobody has used."""
-    return f"bench-{secrets.token_hex(8)}"
-
-
 @asynccontextmanager
 async def sandbox(service: Service) -> AsyncIterator[Box]:
     """The box of a sandbox of its own, for the length of a block."""
-    name = new_name()
-    await service.ensure(name, SandboxSpec(ttl=TTL))
+    name = talk.new_name()
+    await service.ensure(name, SandboxSpec(ttl=Seconds(talk.TTL)))
     try:
         yield await service.reach(name)
     finally:
         await service.delete(name)
-
-
-async def output(box: Box, command: Command) -> bytes:
-    """The standard output of *command*. Raises Wrong when it does not end with 0."""
-    pieces = []
-    async with ended(box.run(command)) as events:
-        async for event in events:
-            if isinstance(event, Stdout):
-                pieces.append(event.data)
-            refuse_failure(event)
-    return b"".join(pieces)
 
 
 def refuse_failure(event: Event) -> None:
@@ -69,14 +50,18 @@ def refuse_failure(event: Event) -> None:
 @asynccontextmanager
 async def execs(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
     """`/bin/true` in a live sandbox."""
-    async with sandbox(stage.live) as box:
+    calls, name = Calls(stage.entrance), talk.new_name()
+    request = calls.execute(name, talk.TRUE)
+    with one_shot.line(stage.entrance) as connection:
+        talk.spoken(connection, talk.created(calls, name))
 
         async def sample() -> float:
-            begun = time.perf_counter()
-            await output(box, _TRUE)
-            return elapsed(begun)
+            return talk.spoken(connection, talk.live_command(request))
 
-        yield (repeated("exec", sample),)
+        try:
+            yield (repeated("exec", sample),)
+        finally:
+            talk.spoken(connection, talk.deleted(calls, name))
 
 
 @asynccontextmanager

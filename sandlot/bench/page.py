@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import baselines, catalogue, goals, prose, report, words
+from . import baselines, catalogue, growth, prose, report, words
 
 _HEAD = """# Performance: what is promised, and what was measured
 
@@ -27,10 +27,13 @@ def page(document: Mapping[str, Any]) -> str:
         _circumstances(document),
         _ratios(document),
         _times(document),
+        _curves(document),
         _missing(document),
         prose.HOW_TO_READ,
         _what(),
+        prose.CLIENT,
         prose.TTI,
+        prose.MEMORY,
         prose.REPRODUCE,
         _fields(),
     )
@@ -51,6 +54,8 @@ def _cell(text: str) -> str:
 def _circumstances(document: Mapping[str, Any]) -> str:
     config = document["config"]
     text = f"sandlot {document['sandlot']}, {document['begun']}, on {words.machine(document)}.\n"
+    if document["server"]:
+        text += f"\nSandboxes were made by {words.server(document['server'])}.\n"
     if config["quick"]:
         text += (
             "\n**A quick run: it shows that everything can be measured. Its numbers are no measurement "
@@ -95,13 +100,33 @@ def _time(result: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _missing(document: Mapping[str, Any]) -> str:
-    lines = [f"- `{entry['benchmark']}` was skipped: {_cell(entry['why'])}" for entry in document["skipped"]]
-    lines += [f"- not measured yet: {promise}" for promise in goals.NOT_MEASURED]
+    lines = [
+        f"- `{entry['benchmark']}`: {entry['kind']}: {_cell(entry['why'])}" for entry in document["skipped"]
+    ]
+    lines += [f"- not built yet: {promise}" for promise in document["notBuilt"]]
     return "## Not measured\n\n" + "\n".join(lines) + "\n"
 
 
+def _curves(document: Mapping[str, Any]) -> str:
+    """The cost of a sandbox's life beside more and more others."""
+    rows = [
+        (verb, *(words.number(value) for value in curve.values()))
+        for result in document["results"]
+        for verb, curve in growth.points(result["figures"]).items()
+    ]
+    if not rows:
+        return ""
+    levels = next(
+        list(next(iter(found.values())))
+        for result in document["results"]
+        if (found := growth.points(result["figures"]))
+    )
+    head = ("p50 in ms", *(f"beside {level}" for level in levels))
+    return "## Growth\n\n" + table(head, rows)
+
+
 def _what() -> str:
-    rows = [(f"`{each.name}`", each.does) for each in catalogue.BENCHMARKS]
+    rows = [(f"`{each.name}`", each.does) for each in (*catalogue.BENCHMARKS, *catalogue.BY_NAME_ONLY)]
     beside = [(f"`{name}`", does) for name, does in baselines.DOES.items()]
     return (
         "## What is measured\n\n"

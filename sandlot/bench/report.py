@@ -1,4 +1,4 @@
-"""The JSON document of a run, schema 1 (pure); docs/performance.md describes its fields."""
+"""The JSON document of a run, schema 2 (pure); docs/performance.md describes its fields."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from .goals import Verdict
 from .machine import Machine
 from .session import Effort, Measured
 from .summary import Ratio, Round, Summary, figures, ratio, summarised
+from .target import Facts
 
-SCHEMA = 1
+SCHEMA = 2
 
 Load = tuple[float, float, float]
 
@@ -29,6 +30,7 @@ class Circumstances:
     load_before: Load
     load_after: Load
     target: str
+    facts: Facts | None = None
     stagger: float = computesdk.STAGGER
 
 
@@ -41,14 +43,18 @@ def document(found: Sequence[Measured], effort: Effort, around: Circumstances) -
         "ended": around.ended,
         "machine": _machine(around),
         "config": {"rounds": effort.rounds, "quick": effort.is_quick, "target": around.target},
+        "server": None if around.facts is None else _facts(around.facts),
         "results": [
             _series(each, name, comparable=not effort.is_quick)
             for each in found
             for name in (*each.series, *each.baselines)
         ],
         "skipped": [
-            {"benchmark": each.benchmark.name, "why": each.skipped} for each in found if each.skipped
+            {"benchmark": each.benchmark.name, "kind": _kind(each), "why": each.skipped}
+            for each in found
+            if each.skipped
         ],
+        "notBuilt": list(goals.NOT_BUILT),
         "computesdk": {
             mode: _computesdk(mode, rounds, around)
             for each in found
@@ -58,9 +64,35 @@ def document(found: Sequence[Measured], effort: Effort, around: Circumstances) -
     }
 
 
-def succeeded(shown: Mapping[str, Any]) -> bool:
-    """Whether every series of *shown* has a sample that succeeded."""
-    return all(result["n"] for result in shown["results"])
+def missed(shown: Mapping[str, Any]) -> list[str]:
+    """What *shown* misses, a line each: promises that do not hold, and series without any success.
+
+    A guide is no promise, and what was skipped or not judged is not missed.
+    """
+    lines = []
+    for result in shown["results"]:
+        who = f"{result['benchmark']} {result['series']}"
+        if not result["n"]:
+            lines.append(f"{who}: no sample succeeded ({next(iter(result['errors']), 'none was taken')})")
+        lines += [
+            f"{who}: {entry['goal']} (it is {entry['value']:g})"
+            for entry in result["goals"]
+            if entry["met"] is False and not entry["guide"]
+        ]
+    return lines
+
+
+def _facts(facts: Facts) -> dict[str, Any]:
+    return {
+        "engine": facts.engine,
+        "isolation": facts.isolation,
+        "enforced": list(facts.enforced),
+        "failover": list(facts.failover),
+    }
+
+
+def _kind(found: Measured) -> str:
+    return "not possible here" if found.is_built else "not built yet"
 
 
 def _machine(around: Circumstances) -> dict[str, Any]:
@@ -149,6 +181,7 @@ def _goal(verdict: Verdict) -> dict[str, Any]:
         "goal": verdict.goal.words,
         "baseline": verdict.goal.baseline,
         "value": None if verdict.value is None else round(verdict.value, 4),
+        "guide": verdict.goal.guide,
         "met": verdict.met,
     }
 

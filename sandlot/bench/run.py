@@ -12,8 +12,8 @@ from typing import Any
 from sandlot.wire.times import time_text
 
 from . import catalogue, machine, report, session, target, tti
-from .benchmark import Stage
-from .session import Effort, Progress
+from .benchmark import Extents, Progress, Stage
+from .session import Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Asked:
 
     names: Sequence[str] = ()
     effort: Effort = field(default_factory=Effort)
+    extents: Extents = field(default_factory=Extents)
     url: str | None = None
     key: str | None = None
 
@@ -34,13 +35,23 @@ async def run(asked: Asked, progress: Progress) -> dict[str, Any]:
 
     Raises InvalidSpec for an unknown benchmark, and what keeps the server from being reached.
     """
-    chosen = catalogue.named(asked.names)
+    chosen = catalogue.named(asked.names, asked.extents.cycles)
     begun, before = time.time(), machine.load()
     with tempfile.TemporaryDirectory(prefix="sandlot-bench-") as scratch:
         wanted = any(benchmark.needs_server for benchmark in chosen)
-        async with target.reached(asked.url, asked.key, is_needed=wanted, progress=progress) as reached:
+        async with target.reached(
+            asked.url, asked.key, asked.extents.environment, is_needed=wanted, progress=progress
+        ) as reached:
             stage = Stage(
-                Path(scratch), reached.service, reached.server, reached.is_near, asked.effort.is_quick
+                Path(scratch),
+                reached.service,
+                reached.door,
+                reached.server,
+                reached.place,
+                reached.is_near,
+                asked.effort.is_quick,
+                asked.extents,
+                progress,
             )
             found = await session.measured(chosen, stage, asked.effort, progress)
     around = report.Circumstances(
@@ -50,6 +61,7 @@ async def run(asked: Asked, progress: Progress) -> dict[str, Any]:
         load_before=before,
         load_after=machine.load(),
         target=reached.words,
+        facts=reached.facts,
         stagger=tti.stagger_of(is_quick=asked.effort.is_quick),
     )
     return report.document(found, asked.effort, around)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandlot.contracts.errors import EngineUnavailable, Unsupported
 
 from . import baselines
-from .benchmark import Benchmark, Series, Stage, Wrong
+from .baselines import Means
+from .benchmark import Benchmark, NotBuilt, Progress, Series, Stage, Wrong
 from .summary import Round, interleaved
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,12 @@ class Effort:
 
     def count_for(self, benchmark: Benchmark) -> int:
         """Samples per series and round."""
-        return self.count or (benchmark.quick_count if self.is_quick else benchmark.count)
+        own = benchmark.quick_count if self.is_quick else benchmark.count
+        return self.count if self.count and benchmark.is_counted else own
+
+    def rounds_for(self, benchmark: Benchmark) -> int:
+        """Rounds of *benchmark*."""
+        return min(self.rounds, benchmark.most_rounds or self.rounds)
 
     @property
     def warm_up(self) -> int:
@@ -36,13 +40,17 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One benchmark's rounds by series, those of its baselines apart, or why it was skipped."""
+    """One benchmark's rounds by series, those of its baselines apart, or why it was skipped.
+
+    `is_built` is False for what was skipped because sandlot cannot do it yet, whatever the machine.
+    """
 
     benchmark: Benchmark
     count: int
     series: dict[str, tuple[Round, ...]]
     baselines: dict[str, tuple[Round, ...]]
     skipped: str | None = None
+    is_built: bool = True
 
 
 async def measured(
@@ -58,11 +66,12 @@ async def _one(benchmark: Benchmark, stage: Stage, effort: Effort, progress: Pro
         with tempfile.TemporaryDirectory(dir=stage.scratch) as scratch:
             place = replace(stage, scratch=Path(scratch))
             async with benchmark.opened(place) as subjects:
-                beside = baselines.series(benchmark.baselines, place.scratch)
-                taken = await _rounds(benchmark.name, (*subjects, *beside), effort, count, progress)
+                means = Means(place.scratch, stage.extents.environment)
+                beside = baselines.series(benchmark.baselines, means)
+                taken = await _rounds(benchmark, (*subjects, *beside), effort, progress)
     except (EngineUnavailable, Unsupported, Wrong) as cause:
         progress(f"{benchmark.name}: skipped: {cause}")
-        return Measured(benchmark, count, {}, {}, str(cause))
+        return Measured(benchmark, count, {}, {}, str(cause), not isinstance(cause, NotBuilt))
     names = {each.name for each in beside}
     return Measured(
         benchmark,
@@ -73,14 +82,15 @@ async def _one(benchmark: Benchmark, stage: Stage, effort: Effort, progress: Pro
 
 
 async def _rounds(
-    name: str, series: Sequence[Series], effort: Effort, count: int, progress: Progress
+    benchmark: Benchmark, series: Sequence[Series], effort: Effort, progress: Progress
 ) -> dict[str, tuple[Round, ...]]:
-    progress(f"{name}: warming up")
-    for each in series:
+    count, rounds = effort.count_for(benchmark), effort.rounds_for(benchmark)
+    progress(f"{benchmark.name}: warming up")
+    for each in series if benchmark.is_warmed else ():
         await each.block(min(effort.warm_up, count))
     taken: dict[str, list[Round]] = {each.name: [] for each in series}
-    for number in range(effort.rounds):
+    for number in range(rounds):
         for each in interleaved(series, number):
-            progress(f"{name}: round {number + 1} of {effort.rounds}, {each.name}")
+            progress(f"{benchmark.name}: round {number + 1} of {rounds}, {each.name}")
             taken[each.name].append(await each.block(count))
-    return {each: tuple(rounds) for each, rounds in taken.items()}
+    return {each: tuple(found) for each, found in taken.items()}

@@ -4,49 +4,104 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandlot.client import AsyncClient
+from sandlot.contracts.errors import ConnectionLost, EngineUnavailable
 from sandlot.contracts.service import Service
 from sandlot.transport import aio
 from sandlot.transport.base import AsyncTransport
-from sandlot.wire.flows.exchange import asking
 
-from . import private_server
-from .session import Progress
+from . import private_server, talk
+from .benchmark import Progress, Wrong
+from .connection import Connection, Door, door
 
 _READY_TIMEOUT = 30.0
 _READY_AGAIN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """Who makes the server's sandboxes, the walls and limits that hold for them, and who was asked before."""
+
+    engine: str
+    isolation: str
+    enforced: tuple[str, ...]
+    failover: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
-    """What `Stage` needs to know of a server, and `words` for the document."""
+    """What `Stage` needs to know of a server; `words` and `facts` are for the document."""
 
     words: str
     service: Service | None = None
+    door: Door | None = None
     server: int | None = None
+    place: Path | None = None
     is_near: bool = True
+    facts: Facts | None = None
 
 
 @asynccontextmanager
 async def reached(
-    url: str | None, key: str | None, *, is_needed: bool, progress: Progress
+    url: str | None, key: str | None, environment: str | None, *, is_needed: bool, progress: Progress
 ) -> AsyncIterator[Reached]:
-    """The server at *url*, or without one a private server that ends with the block; none if not needed."""
+    """The server at *url*, or without one a private server that ends with the block; none if not needed.
+
+    *environment* is lent to a private server. Raises InvalidSpec for a URL the bench does not speak, and
+    what keeps the server from running one program.
+    """
     if not is_needed:
         yield Reached("none")
     elif url is not None:
+        entrance = door(url, key)
         async with _transport(url, key) as there:
-            yield Reached("given server", AsyncClient(transport=there), is_near=is_near(url))
+            facts = examined(entrance)
+            yield Reached(
+                "given server",
+                AsyncClient(transport=there),
+                entrance,
+                is_near=is_near(url),
+                facts=facts,
+            )
     else:
         progress("starting a server")
-        async with private_server.running() as server, _transport(server.url, None) as there:
-            await _ready(there, progress)
-            yield Reached("private server", AsyncClient(transport=there), server.process)
+        async with (
+            private_server.running(environment=environment) as server,
+            _transport(server.url, None) as there,
+        ):
+            entrance = door(server.url)
+            with closing(Connection(entrance)) as connection:
+                await ready(connection, entrance, progress)
+            yield Reached(
+                "private server",
+                AsyncClient(transport=there),
+                entrance,
+                server.process,
+                server.place,
+                facts=examined(entrance),
+            )
+
+
+def examined(entrance: Door) -> Facts:
+    """What a result of the server's says about who made its sandbox, and behind which walls.
+
+    Raises ConnectionLost when there is no server, EngineUnavailable when it cannot run a program.
+    """
+    with closing(Connection(entrance)) as connection:
+        try:
+            result = talk.printed(connection.exchange(talk.Calls(entrance).run("pass")), "")
+        except OSError as cause:
+            raise ConnectionLost(f"there is no server at {entrance.address}: {cause}") from cause
+        except Wrong as cause:
+            raise EngineUnavailable(f"the server at {entrance.address} runs no program: {cause}") from cause
+    return Facts(result["engine"], result["isolation"], tuple(result["enforced"]), tuple(result["failover"]))
 
 
 def is_near(url: str) -> bool:
@@ -69,18 +124,12 @@ async def _transport(url: str, key: str | None) -> AsyncIterator[AsyncTransport]
         await transport.close()
 
 
-async def _ready(server: AsyncTransport, progress: Progress) -> None:
+async def ready(connection: Connection, entrance: Door, progress: Progress) -> None:
     """Wait until the server has proven its engine: that work would be measured too."""
-    try:
-        async with asyncio.timeout(_READY_TIMEOUT):
-            while not await _says_ready(server):  # noqa: ASYNC110 - HTTP has no way to be told
-                await asyncio.sleep(_READY_AGAIN)
-    except TimeoutError:
-        progress(f"the server was not ready within {_READY_TIMEOUT:.0f} s: it is measured as it is")
-
-
-async def _says_ready(server: AsyncTransport) -> bool:
-    async with server.open(asking("GET", "/readyz")) as answer:
-        async for _ in answer:
-            pass  # the whole answer, so that its connection is kept for the measurement
-        return answer.head.status == 200
+    request = entrance.request("GET", "/readyz")
+    deadline = time.monotonic() + _READY_TIMEOUT
+    while connection.exchange(request).status != 200:
+        if time.monotonic() > deadline:
+            progress(f"the server was not ready within {_READY_TIMEOUT:.0f} s: it is measured as it is")
+            return
+        await asyncio.sleep(_READY_AGAIN)

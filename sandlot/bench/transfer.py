@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from pathlib import PurePosixPath
-from typing import cast
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 
-from sandlot.contracts.capability import Feature, require
-from sandlot.contracts.engine import Files
-
-from . import baselines, live, memory
+from . import baselines, memory, one_shot, talk
 from .benchmark import Sample, Series, Stage, Wrong, elapsed, repeated
+from .connection import Connection
 from .summary import Round, percentile
+from .talk import Calls
 
-_PLACE = PurePosixPath("/workspace/transfer")
-_PIECE = 2**18
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A file in a sandbox, and the connection that leads there."""
+
+    connection: Connection
+    target: str
 
 
 @asynccontextmanager
 async def upload(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
     """PUT files/content of bytes that do not compress."""
-    async with _files(stage) as files:
-        content = os.urandom(baselines.SIZE)
+    with _place(stage) as place:
+        request = _put(stage, place)
 
         async def sample() -> float:
             begun = time.perf_counter()
-            written = await files.write(_PLACE, _pieces(content))
+            answer = place.connection.exchange(request)
             took = elapsed(begun)
-            if written != len(content):
-                raise Wrong(f"{written} of {len(content)} bytes were written")
+            if talk.accepted(answer) != {"bytes": baselines.SIZE}:
+                raise Wrong(f"not all bytes were written: {answer.body[:80]!r}")
             return took
 
         yield (_watched("upload", sample, stage.server),)
@@ -40,40 +42,35 @@ async def upload(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
 
 @asynccontextmanager
 async def download(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
-    """GET files/content of the same."""
-    async with _files(stage) as files:
-        content = os.urandom(baselines.SIZE)
-        await files.write(_PLACE, _pieces(content))
+    """GET files/content of the same; it is dropped as it comes, as if it were stored elsewhere."""
+    with _place(stage) as place:
+        talk.accepted(place.connection.exchange(_put(stage, place)))
+        request = stage.entrance.request("GET", place.target)
 
         async def sample() -> float:
             begun = time.perf_counter()
-            got = await _length(files)
+            answer = place.connection.exchange(request, keeps=False)
             took = elapsed(begun)
-            if got != len(content):
-                raise Wrong(f"{got} of {len(content)} bytes came")
+            if (answer.status, answer.length) != (200, baselines.SIZE):
+                raise Wrong(f"{answer.length} bytes of {baselines.SIZE} came with status {answer.status}")
             return took
 
         yield (_watched("download", sample, stage.server),)
 
 
-@asynccontextmanager
-async def _files(stage: Stage) -> AsyncIterator[Files]:
-    async with live.sandbox(stage.live) as box:
-        require(Feature.FILES, box.features, engine=box.engine)
-        yield cast("Files", box)
+@contextmanager
+def _place(stage: Stage) -> Iterator[_Place]:
+    calls, name = Calls(stage.entrance), talk.new_name()
+    with one_shot.line(stage.entrance) as connection:
+        talk.spoken(connection, talk.created(calls, name))
+        try:
+            yield _Place(connection, f"/v1/sandboxes/{name}/files/content?path=/workspace/transfer")
+        finally:
+            talk.spoken(connection, talk.deleted(calls, name))
 
 
-async def _pieces(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), _PIECE):
-        yield content[start : start + _PIECE]
-
-
-async def _length(files: Files) -> int:
-    """How many bytes came; they are dropped as they come, as a client that stores them elsewhere would."""
-    length = 0
-    async for piece in files.read(_PLACE):
-        length += len(piece)
-    return length
+def _put(stage: Stage, place: _Place) -> bytes:
+    return stage.entrance.request("PUT", place.target, os.urandom(baselines.SIZE), kind="octet-stream")
 
 
 def _watched(name: str, sample: Sample, server: int | None) -> Series:

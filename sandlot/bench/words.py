@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,24 @@ _FIGURES = {
     "createMs": "created in {} ms",
     "destroyMs": "destroyed in {} ms",
     "wallClockMs": "all ready in {} ms",
+    "perSecond": "{} per second",
+    "clientMicroseconds": "{} us of processor time each at the client",
     "megabytesPerSecond": "{} MB/s",
     "serverGrowthMiB": "server grows by {} MiB",
+    "privateMiBEach": "{} MiB of private memory each",
+    "availableMiBEach": "{} MiB less available for each",
+    "createLateOverEarly": "the last tenth created in {} x the time of the first",
+    "liveSandboxes": "{} sandboxes at once",
+    "createGrowth": "create grows to {} x",
+    "executeGrowth": "exec to {} x",
+    "deleteGrowth": "delete to {} x",
+    "serverDriftPercent": "server grew by {} %",
+    "helpersDriftPercent": "its helpers by {} %",
+    "p99DriftPercent": "p99 rose by {} %",
     "foreignModules": "{} foreign modules",
 }
+_COUNTER = re.compile(r"(\w+)Leaked")
+_REPEATED = re.compile(r"(\w+)Repeated")
 
 
 def number(value: float | None) -> str:
@@ -34,9 +49,10 @@ def title(result: Mapping[str, Any]) -> str:
 
 
 def goal(entry: Mapping[str, Any]) -> str:
-    """One goal and whether it was met."""
+    """One goal and whether it was met; a guide stands in brackets, because it is no promise."""
     verdict = {True: "met", False: "not met", None: "not judged"}[entry["met"]]
-    return f"{entry['goal']}: {verdict}"
+    text = f"{entry['goal']}: {verdict}"
+    return f"({text})" if entry["guide"] else text
 
 
 def table(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -45,20 +61,42 @@ def table(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def notes(document: Mapping[str, Any]) -> list[str]:
-    """What the table does not hold: figures, what was skipped, the machine."""
+    """What the table does not hold: figures, what was skipped or is not built, the server, the machine."""
     lines = [
         f"{title(result)}: {'; '.join(found)}"
         for result in document["results"]
         if (found := told_figures(result))
     ]
-    lines += [f"{entry['benchmark']} was skipped: {entry['why']}" for entry in document["skipped"]]
+    lines += [skipped(entry) for entry in document["skipped"]]
+    lines += [f"not built yet: {promise}" for promise in document["notBuilt"]]
+    if document["server"]:
+        lines.append("sandboxes were made by " + server(document["server"]))
     return [*lines, "on " + machine(document)]
+
+
+def skipped(entry: Mapping[str, Any]) -> str:
+    """What could not be measured, and why."""
+    return f"{entry['benchmark']}: {entry['kind']}: {entry['why']}"
+
+
+def server(facts: Mapping[str, Any]) -> str:
+    """Who made the sandboxes, and behind which walls."""
+    walls = ", ".join(facts["enforced"]) or "none"
+    text = f"engine {facts['engine']} (isolation {facts['isolation']}) behind these walls and limits: {walls}"
+    return text + "".join(f"; before it was asked: {other}" for other in facts["failover"])
 
 
 def told_figures(result: Mapping[str, Any]) -> list[str]:
     """The figures of a result in words."""
     figures = result["figures"]
-    return [text.format(number(figures[name])) for name, text in _FIGURES.items() if name in figures]
+    lines = [text.format(number(figures[name])) for name, text in _FIGURES.items() if name in figures]
+    for name, value in figures.items():
+        if found := _COUNTER.fullmatch(name):
+            before, after = (number(figures[f"{found[1]}{when}"]) for when in ("Before", "After"))
+            lines.append(f"{found[1]} {before} before, {after} after")
+        if found := _REPEATED.fullmatch(name):
+            lines.append(f"{found[1]} told by several: {number(value)}")
+    return lines
 
 
 def machine(document: Mapping[str, Any]) -> str:

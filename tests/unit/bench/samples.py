@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sandlot.bench.benchmark import Benchmark, Series, Stage
 from sandlot.bench.machine import Machine
 from sandlot.bench.session import Effort, Measured
 from sandlot.bench.summary import Launch, Round
+from sandlot.bench.target import Facts
 
 AROUND = report.Circumstances(
     begun="2026-01-02T03:04:05Z",
@@ -22,6 +24,7 @@ AROUND = report.Circumstances(
     load_before=(0.1, 0.2, 0.3),
     load_after=(1.1, 1.2, 1.3),
     target="private server",
+    facts=Facts("bubblewrap", "namespace", ("namespaces", "seccomp"), ("zygote: no user namespaces",)),
 )
 
 
@@ -67,6 +70,8 @@ def document(*, quick: bool = False) -> dict[str, Any]:
             {"python": (Round((10.0, 11.0)), Round((10.0, 12.0)))},
         ),
         Measured(benchmark(name="tti"), 3, {"burst": (burst,)}, {}),
+        Measured(benchmark(name="burst"), 3, {"burst": (replace(burst, launches=()),)}, {}),
         Measured(benchmark(name="exec"), 2, {}, {}, "no | engine\nworks here"),
+        Measured(benchmark(name="pool-empty"), 2, {}, {}, "no pool", is_built=False),
     ]
     return report.document(found, Effort(rounds=2, is_quick=quick), AROUND)

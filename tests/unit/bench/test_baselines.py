@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandlot.bench import baselines, spawn
+from sandlot.bench.baselines import Means
 from sandlot.bench.benchmark import Series, Wrong, repeated
 from sandlot.bench.summary import Round
 from sandlot.contracts.errors import NotFound
@@ -24,7 +25,7 @@ def taken(series: Series, count: int = 1) -> Round:
 
 @pytest.mark.parametrize("name", ["python", "true", "interpreter", "cp"])
 def test_a_baseline_takes_real_time(name: str, tmp_path: Path) -> None:
-    (series,) = baselines.series((name,), tmp_path)
+    (series,) = baselines.series((name,), Means(tmp_path))
     assert series.name == name
     assert all(time > 0 for time in taken(series, 2).times)
 
@@ -33,12 +34,12 @@ def test_raw_bubblewrap_runs_the_interpreter_in_its_namespaces(tmp_path: Path) -
     cause = obstacle()
     if cause is not None:
         pytest.skip(f"bubblewrap does not work here: {cause}")
-    (series,) = baselines.series(("bwrap",), tmp_path)
+    (series,) = baselines.series(("bwrap",), Means(tmp_path))
     assert len(taken(series).times) == 1
 
 
 def test_cp_copies_a_whole_transfer(tmp_path: Path) -> None:
-    (series,) = baselines.series(("cp",), tmp_path)
+    (series,) = baselines.series(("cp",), Means(tmp_path))
     taken(series)
     assert (tmp_path / "copy").read_bytes() == (tmp_path / "original").read_bytes()
     assert (tmp_path / "copy").stat().st_size == 16 * 2**20
@@ -46,9 +47,24 @@ def test_cp_copies_a_whole_transfer(tmp_path: Path) -> None:
 
 def test_a_baseline_this_machine_lacks_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert [each.name for each in baselines.series(("bwrap", "cp", "interpreter"), tmp_path)] == [
-        "interpreter"
-    ]
+    found = baselines.series(("bwrap", "cp", "interpreter"), Means(tmp_path))
+    assert [each.name for each in found] == ["interpreter"]
+
+
+def test_an_import_is_compared_with_only_where_its_environment_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDLOT_DATA_DIRECTORY", str(tmp_path))
+    assert baselines.series(("import-numpy", "import-pandas"), Means(tmp_path, "none")) == ()
+
+
+def test_an_import_runs_in_a_box_with_the_environments_interpreter() -> None:
+    if shutil.which("bwrap") is None:
+        pytest.skip("bwrap is not installed")
+    found = baselines.importing("numpy", "system")
+    assert found is not None
+    assert os.path.basename(found[0]) == "bwrap"
+    assert found[-4:] == ("/usr/bin/python3", "-I", "-c", "import numpy")
 
 
 def test_a_program_that_fails_is_no_sample() -> None:

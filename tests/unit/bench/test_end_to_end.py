@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from sandlot.bench import catalogue, page, private_server, report, run
+from sandlot.bench.benchmark import Extents
 from sandlot.bench.session import Effort
 from tests.unit.local.machine import data_directory, obstacle
 
 pytestmark = [pytest.mark.engine, pytest.mark.linux, pytest.mark.needs_engine("bubblewrap")]
 
+NEED_MORE = {"numpy", "pandas", "pool-empty", "ipykernel"}
 TINY = Effort(rounds=1, count=1, is_quick=True)
 
 
@@ -43,17 +45,26 @@ def failed(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_everything_is_measured_on_a_server_of_its_own() -> None:
-    shown = asyncio.run(run.run(run.Asked(effort=TINY), quiet))
+    shown = asyncio.run(run.run(run.Asked(effort=TINY, extents=Extents(environment="none")), quiet))
     assert failed(shown) == {}
-    assert shown["skipped"] == []
-    assert report.succeeded(shown)
+    skipped = {entry["benchmark"]: entry["why"] for entry in shown["skipped"]}
+    assert set(skipped) <= NEED_MORE
+    assert "sandlot env create none numpy pandas --preload numpy pandas" in skipped["numpy"]
+    assert report.missed(shown) == []
+    assert shown["server"]["engine"]
+    assert {"namespaces", "seccomp"} <= set(shown["server"]["enforced"])
     assert shown["config"]["target"] == "private server"
     assert list(shown["computesdk"]) == ["sequential", "staggered", "burst"]
     ours = [result for result in shown["results"] if not result["baseline"]]
-    assert {result["benchmark"] for result in ours} == {each.name for each in catalogue.BENCHMARKS}
-    assert all(result["ratios"] for result in ours if result["benchmark"] != "print-to-byte")
+    compared = {each.name: bool(each.baselines) for each in catalogue.BENCHMARKS}
+    assert {result["benchmark"] for result in ours} | set(skipped) == set(compared)
+    assert all(bool(result["ratios"]) is compared[result["benchmark"]] for result in ours)
     figures = {result["series"]: set(result["figures"]) for result in ours}
-    assert figures["burst"] == {"createMs", "destroyMs", "wallClockMs"}
+    assert figures["burst"] >= {"createMs", "destroyMs", "wallClockMs"}
+    assert figures["closed-loop"] == {"perSecond", "clientMicroseconds"}
+    assert figures["memory"] == {"privateMiBEach", "availableMiBEach"}
+    assert figures["density"] == {"privateMiBEach", "availableMiBEach", "liveSandboxes"}
+    assert figures["growth"] >= {"createMsAt2", "deleteMsAt4", "executeGrowth"}
     assert figures["upload"] == figures["download"] == {"megabytesPerSecond", "serverGrowthMiB"}
     assert "## Ratios" in page.page(shown)
 
@@ -61,12 +72,26 @@ def test_everything_is_measured_on_a_server_of_its_own() -> None:
 def test_a_server_that_runs_already_is_measured_and_stays() -> None:
     async def twice() -> list[dict[str, Any]]:
         async with private_server.running() as server:
-            asked = run.Asked(["exec"], TINY, server.url)
+            asked = run.Asked(["exec", "memory"], TINY, url=server.url)
             return [await run.run(asked, quiet) for _ in range(2)]
 
     for shown in asyncio.run(twice()):
         assert failed(shown) == {}
         assert shown["config"]["target"] == "given server"
+        assert [entry["benchmark"] for entry in shown["skipped"]] == ["memory"]
+
+
+def test_cycles_and_soak_read_the_systems_counters() -> None:
+    asked = run.Asked(["cycles", "soak"], TINY, Extents(cycles=2, seconds=1.0))
+    shown = asyncio.run(run.run(asked, quiet))
+    assert failed(shown) == {}
+    soak, cycles = (result["figures"] for result in shown["results"])
+    for counter in ("processes", "mounts", "cgroups", "namespaces", "descriptors", "files"):
+        assert cycles[f"{counter}Leaked"] == 0, cycles
+        assert soak[f"{counter}Leaked"] == 0, soak
+    assert cycles["processesBefore"] >= 1
+    assert cycles["filesBefore"] > 0
+    assert soak["serverMiBBefore"] > 10
 
 
 def test_a_private_server_ends_with_its_directories() -> None:
@@ -89,7 +114,7 @@ def test_the_command_writes_the_document_and_prints_the_table(tmp_path: Path) ->
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "out.json").read_text())["schema"] == 1
+    assert json.loads((tmp_path / "out.json").read_text())["schema"] == 2
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["WHAT", "N", "FAILED"]
     assert [line.split()[0] for line in lines[1:7]] == [
@@ -101,6 +126,9 @@ def test_the_command_writes_the_document_and_prints_the_table(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["cycles", "0"], 125, "write it as `cycles 0`"),
+        (["--load", "3"], 2, "out of range"),
+        (["--url", "https://localhost:1", "exec"], 125, "does not speak https"),
         (["nope"], 125, "there is no benchmark 'nope'"),
         (["--output", "/nonexistent/out.json", "startup"], 125, "cannot be written"),
         (["--rounds", "0"], 2, "out of range"),

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandlot.bench import catalogue
-from sandlot.bench.benchmark import Benchmark, Series, Stage, Wrong
+from sandlot.bench.benchmark import Benchmark, NotBuilt, Series, Stage, Wrong
 from sandlot.bench.session import Effort
 from sandlot.contracts.errors import InvalidSpec, SandlotError, Unsupported
 from tests.unit.bench.samples import benchmark, measured, series
@@ -67,5 +68,32 @@ def test_benchmarks_run_in_the_catalogues_order_whatever_is_asked() -> None:
 
 
 def test_an_unknown_benchmark_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidSpec, match="'soak': use one-shot, exec"):
-        catalogue.named(["exec", "soak"])
+    with pytest.raises(InvalidSpec, match=r"'nope': use http, one-shot, .* soak, cycles$"):
+        catalogue.named(["exec", "nope"])
+
+
+def test_what_takes_as_long_as_one_says_runs_only_by_its_name() -> None:
+    assert not {"soak", "cycles"} & {each.name for each in catalogue.named([])}
+    (soak, cycles) = catalogue.named(["cycles", "soak"], 12)
+    assert (soak.name, soak.count, cycles.count) == ("soak", 1, 12)
+
+
+def test_what_is_measured_whole_ignores_counts_and_bounds_its_rounds(tmp_path: Path) -> None:
+    taken: list[tuple[str, int]] = []
+    whole = replace(
+        benchmark(series("a", taken, 1.0)), most_rounds=1, is_counted=False, is_warmed=False, count=5
+    )
+    measured([whole], Effort(rounds=4, count=9), tmp_path)
+    assert taken == [("a", 5)]
+
+
+def test_what_is_not_built_is_told_apart_from_what_is_impossible_here(tmp_path: Path) -> None:
+    async def refused() -> tuple[Series, ...]:
+        raise NotBuilt("no pool")
+
+    @asynccontextmanager
+    async def opened(_stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
+        yield await refused()
+
+    (found,) = measured([Benchmark("pool-empty", "nothing", opened, ())], Effort(rounds=1), tmp_path)
+    assert (found.skipped, found.is_built) == ("no pool", False)
