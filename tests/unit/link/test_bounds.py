@@ -154,6 +154,21 @@ def test_the_latest_time_a_file_can_have_is_no_breach(mtime: float) -> None:
     assert replies.entry(told, str)["mtime"] == mtime
 
 
+def test_an_agent_that_is_starved_at_the_timeout_keeps_its_box() -> None:
+    async def scene() -> tuple[Event, int]:
+        async with stage() as on:
+            running = asyncio.ensure_future(_all(on, Command(argv=("sleep",), timeout=Seconds(0.05))))
+            await on.agent.frame(Kind.OPEN)
+            on.agent.started(1)
+            await asyncio.sleep(0.05 + 0.6)  # the subject: a machine so busy that the agent does not run
+            on.agent.done(1, reason="timeout", exit_code=None, signal=9)
+            return (await running)[-1], on.life.kills
+
+    end, kills = asyncio.run(scene())
+    assert isinstance(end, Exited)
+    assert (end.reason, kills) == (Reason.TIMEOUT, 0)
+
+
 def test_a_box_that_cannot_be_killed_does_not_hold_its_caller() -> None:
     async def scene() -> None:
         async with stage(patience=Patience(death=0.2)) as on:
