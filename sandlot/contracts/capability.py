@@ -25,6 +25,7 @@ class Feature(enum.Flag):
     LIMIT_PIDS = enum.auto()
     LIMIT_DISK = enum.auto()
     LIMIT_INODES = enum.auto()
+    HANDLERS = enum.auto()
 
 
 def require(wanted: Feature, offered: Feature, *, engine: str, hint: str = "") -> None:

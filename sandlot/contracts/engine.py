@@ -77,6 +77,35 @@ class Box(Protocol):
         """End the box; idempotent; nothing is left."""
 
 
+class Parked(Protocol):
+    """A box made ahead of any request: nothing of a user has run in it. It is claimed once or discarded."""
+
+    async def ended(self) -> None:
+        """Wait until it is gone, whoever brought that about; once gone, returns at once."""
+
+    async def discard(self) -> None:
+        """End it unclaimed; idempotent; nothing is left."""
+
+
+class Parking(Protocol):
+    """A power of an engine: it can make boxes ahead and fit one to a spec when it is claimed."""
+
+    def stock(self, spec: SandboxSpec) -> Optional[str]:
+        """The name of the stock from which a box for *spec* can be claimed; None: it is made to measure.
+
+        Raises as Engine.create for a spec that cannot be fulfilled at all.
+        """
+
+    async def park(self, stock: str) -> Parked:
+        """Make a box ahead for *stock*. Raises EngineUnavailable, StartFailed, NotFound."""
+
+    async def claim(self, parked: Parked, spec: SandboxSpec) -> Box:
+        """*parked* as a box that fulfils *spec*; whatever happens, it is not to be claimed again.
+
+        Raises as Engine.create, and StartFailed when it died while it was parked.
+        """
+
+
 class Files(Protocol):
     """Feature.FILES: single file operations inside a box. Paths are absolute, beneath its roots."""
 

@@ -1,10 +1,10 @@
-"""What comes out of a running command: one union of five kinds."""
+"""What comes out of a running command: one union of six kinds."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import Optional, Union
+from dataclasses import dataclass, field
+from typing import Any, Optional, Union
 
 
 class Reason(enum.Enum):
@@ -41,6 +41,17 @@ class Stderr:
 
 
 @dataclass(frozen=True)
+class Returned:
+    """What the handler of the command returned: a JSON value, which the program chose. Once, before Exited.
+
+    `size` is how many bytes of JSON told it, where that is known.
+    """
+
+    value: Any
+    size: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
 class Exited:
     """The program ended. Told by wait status and control group, never by the program.
 
@@ -67,7 +78,7 @@ class Failed:
     message: str
 
 
-Event = Union[Started, Stdout, Stderr, Exited, Failed]
+Event = Union[Started, Stdout, Stderr, Returned, Exited, Failed]
 
 EXIT_TIMEOUT = 124
 EXIT_OURS = 125

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from . import errors
-from .events import Event, Exited, Failed, Reason, Started, Stderr, Stdout
+from .events import Event, Exited, Failed, Reason, Returned, Started, Stderr, Stdout
 from .spec import Isolation
 
 
@@ -15,7 +15,8 @@ class Result:
     """How a command went, and behind which walls.
 
     `enforced` lists the walls and limits that held for this run, by the names of docs/engines.md.
-    `failover` says which engines were tried before and why they did not serve.
+    `failover` says which engines were tried before and why they did not serve. `result` is what a handler
+    returned; `has_result` tells None from nothing.
     """
 
     exit_code: int
@@ -33,6 +34,17 @@ class Result:
     memory_peak: int = 0
     who: Optional[str] = None
     failover: Tuple[str, ...] = ()
+    result: Any = None
+    has_result: bool = False
+
+    @property
+    def metrics(self) -> Dict[str, float]:
+        """What the command used: duration_ms, cpu_time_ms, and memory_peak_mb in units of 2**20 bytes."""
+        return {
+            "duration_ms": round(self.duration * 1000, 3),
+            "cpu_time_ms": round(self.cpu_seconds * 1000, 3),
+            "memory_peak_mb": round(self.memory_peak / 2**20, 3),
+        }
 
     @property
     def ok(self) -> bool:
@@ -50,7 +62,7 @@ class Result:
         return self.stderr.decode("utf-8", "replace")
 
     def to_json(self) -> Dict[str, Any]:
-        """The reply of `POST /v1/run`: camelCase, text, milliseconds."""
+        """The reply of `POST /v1/run`: camelCase, text, milliseconds. `result` is there when one came."""
         return {
             "exitCode": self.exit_code,
             "signal": self.signal,
@@ -61,11 +73,17 @@ class Result:
             "durationMs": round(self.duration * 1000, 3),
             "cpuMs": round(self.cpu_seconds * 1000, 3),
             "memoryPeakBytes": self.memory_peak,
+            "metrics": {
+                "durationMs": self.metrics["duration_ms"],
+                "cpuTimeMs": self.metrics["cpu_time_ms"],
+                "memoryPeakMb": self.metrics["memory_peak_mb"],
+            },
             "engine": self.engine,
             "isolation": self.isolation.name.lower(),
             "enforced": list(self.enforced),
             "who": self.who,
             "failover": list(self.failover),
+            **({"result": self.result} if self.has_result else {}),
         }
 
 
@@ -83,17 +101,21 @@ def fold(
     """
     out: List[bytes] = []
     err: List[bytes] = []
+    returned: Optional[Returned] = None
     for event in events:
         if isinstance(event, Stdout):
             out.append(event.data)
         elif isinstance(event, Stderr):
             err.append(event.data)
+        elif isinstance(event, Returned):
+            returned = event
         elif isinstance(event, Failed):
             raise error_of(event)
         elif isinstance(event, Exited):
-            return _result(event, b"".join(out), b"".join(err), engine, isolation, enforced, failover)
+            found = _result(event, b"".join(out), b"".join(err), engine, isolation, enforced, failover)
+            return found if returned is None else replace(found, result=returned.value, has_result=True)
         else:
-            assert isinstance(event, Started)  # noqa: S101 - the union is closed; a sixth kind is a bug
+            assert isinstance(event, Started)  # noqa: S101 - the union is closed; a seventh kind is a bug
     raise errors.BoxDied("the box ended without telling how the command went: run it again", who="agent")
 
 

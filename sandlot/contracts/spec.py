@@ -82,6 +82,8 @@ class Limits:
 
     def or_else(self, defaults: Limits) -> Limits:
         """These limits with every None taken from *defaults*."""
+        if self == _NO_LIMITS:
+            return defaults
         missing = {f.name: getattr(defaults, f.name) for f in fields(self) if getattr(self, f.name) is None}
         return replace(self, **missing)
 
@@ -90,6 +92,7 @@ class Limits:
         return tuple(f.name for f in fields(self) if getattr(self, f.name) is not None)
 
 
+_NO_LIMITS = Limits()
 DEFAULT_LIMITS = Limits(
     memory=Bytes(1024 * 2**20),
     cpu=None,

@@ -1,18 +1,20 @@
 """Several engines as one: when one cannot make a box, the next of the same level or higher is asked.
 
 Before the first command only, because a box is made before it; on Unavailable only, because any other error
-is the caller's or the program's; and shown, in `Box.failover` and so in the Result.
+is the caller's or the program's; and shown, in `Box.failover` and so in the Result. PoolExhausted is told
+too: who is busy has not failed, and dearer boxes of another engine would take what it lacks.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sandlot.contracts.capability import Feature, Viability
 from sandlot.contracts.engine import Box, Engine
-from sandlot.contracts.errors import EngineUnavailable, SandlotError, Unavailable
+from sandlot.contracts.errors import EngineUnavailable, PoolExhausted, SandlotError, Unavailable
 from sandlot.contracts.spec import Isolation, SandboxSpec
 
 from . import registry
@@ -23,6 +25,9 @@ MOST_FAILURES = 3
 REST = 30.0
 """Seconds for which they are."""
 
+Pooled = Callable[[Engine], Engine]
+"""An engine over one that is Parking too."""
+
 
 @dataclass(slots=True)
 class _Member:
@@ -30,6 +35,7 @@ class _Member:
 
     isolation: Isolation
     make: Callable[[], Engine]
+    lacks: Feature = Feature.NOTHING
     engine: Engine | None = None
     failures: int = 0
     rests_until: float = 0.0
@@ -52,19 +58,38 @@ class FailoverEngine:
     name = "failover"
     isolation = Isolation.PROCESS
 
-    def __init__(self, makers: Mapping[str, tuple[Isolation, Callable[[], Engine]]]) -> None:
-        """Over the engines of *makers*: by name, the isolation each reaches and how it is made."""
-        self._members = {name: _Member(level, make) for name, (level, make) in makers.items()}
+    def __init__(
+        self,
+        makers: Mapping[str, tuple[Isolation, Callable[[], Engine]]],
+        lacks: Mapping[str, Feature] | None = None,
+    ) -> None:
+        """Over the engines of *makers*: by name, the isolation each reaches and how it is made.
+
+        *lacks* are what some of them never offer: a spec that asks for it is not theirs, unless it names one.
+        """
+        without = lacks or {}
+        self._members = {
+            name: _Member(level, make, without.get(name, Feature.NOTHING))
+            for name, (level, make) in makers.items()
+        }
 
     @classmethod
-    def installed(cls) -> FailoverEngine:
-        """Over every installed engine that can be loaded; they are made when first needed."""
+    def installed(cls, pooled: Pooled | None = None) -> FailoverEngine:
+        """Over every installed engine that can be loaded; they are made when first needed.
+
+        One that parks boxes is given to *pooled* then, whose engine takes its place.
+        """
+        offers = registry.offers()
         makers = {
-            offer.name: (offer.isolation, offer.make)
-            for offer in registry.offers()
+            offer.name: (offer.isolation, _maker(offer.make, pooled if offer.parks else None))
+            for offer in offers
             if offer.make is not None and offer.isolation is not None
         }
-        return cls(makers)
+        return cls(makers, {offer.name: offer.lacks for offer in offers})
+
+    def prepare(self, spec: SandboxSpec) -> None:
+        """Make the engine that would be asked first for *spec*; no box yet. Raises as `registry.ranking`."""
+        self._engine(self._order(spec)[0])
 
     async def probe(self) -> Viability:
         """What the engine that serves by default proves; the first one's failure when none works."""
@@ -82,6 +107,8 @@ class FailoverEngine:
         for name in self._order(spec):
             try:
                 box = await self._engine(name).create(spec)
+            except PoolExhausted:
+                raise
             except Unavailable as error:
                 self._members[name].failed(_now())
                 tried.append((name, error))
@@ -109,7 +136,9 @@ class FailoverEngine:
 
     def _order(self, spec: SandboxSpec) -> list[str]:
         now = _now()
-        names = registry.ranking(spec, self._levels)
+        ranked = registry.ranking(spec, self._levels)
+        able = [name for name in ranked if registry.suffices(spec, self._members[name].lacks)]
+        names = [spec.engine, *able] if spec.engine in ranked and spec.engine not in able else able or ranked
         return sorted(names, key=lambda name: self._members[name].is_resting(now))
 
     def _engine(self, name: str) -> Engine:
@@ -120,6 +149,14 @@ class FailoverEngine:
 
     def _made(self) -> list[Engine]:
         return [member.engine for member in self._members.values() if member.engine is not None]
+
+
+def _maker(make: Callable[[], Engine], pooled: Pooled | None) -> Callable[[], Engine]:
+    return make if pooled is None else functools.partial(_pooled, make, pooled)
+
+
+def _pooled(make: Callable[[], Engine], pooled: Pooled) -> Engine:
+    return pooled(make())
 
 
 def _now() -> float:

@@ -44,17 +44,24 @@ _FROM_SOURCE = {
     "bubblewrap": "sandlot.engines.bubblewrap.engine:BubblewrapEngine",
     "process": "sandlot.engines.process.engine:ProcessEngine",
     "remote": "sandlot.engines.remote.engine:RemoteEngine",
+    "zygote": "sandlot.engines.zygote.engine:ZygoteEngine",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An engine that may be made; `isolation` and `make` are None where it cannot be loaded, for `cause`."""
+    """An engine that may be made; `isolation` and `make` are None where it cannot be loaded, for `cause`.
+
+    `parks` says that what is made is contracts.engine.Parking too; the class says so by `parks = True`.
+    `lacks` are features it never offers, whatever the machine.
+    """
 
     name: str
     isolation: Isolation | None
     make: Callable[..., Engine] | None
     cause: str | None = None
+    parks: bool = False
+    lacks: Feature = Feature.NOTHING
 
 
 def offers() -> tuple[Offer, ...]:
@@ -150,11 +157,20 @@ def choose(spec: SandboxSpec, viabilities: Sequence[Viability]) -> tuple[Viabili
     return tuple(able)
 
 
-def _missing(spec: SandboxSpec, found: Viability) -> Feature:
+def suffices(spec: SandboxSpec, lacks: Feature) -> bool:
+    """Whether an engine that *lacks* these features may serve *spec*: it lacks none that was asked (pure)."""
+    return not _asked(spec) & lacks
+
+
+def _asked(spec: SandboxSpec) -> Feature:
     asked = Feature.NOTHING
     for feature in wanted(spec):
         asked |= feature
-    return asked & ~found.features
+    return asked
+
+
+def _missing(spec: SandboxSpec, found: Viability) -> Feature:
+    return _asked(spec) & ~found.features
 
 
 def _causes(found: Iterable[Viability]) -> str:
@@ -183,6 +199,7 @@ def load(name: str, target: str) -> Offer:
     module, _, attribute = target.partition(":")
     try:
         factory = getattr(importlib.import_module(module), attribute)
-        return Offer(name, Isolation(factory.isolation), factory)
+        parks, lacks = getattr(factory, "parks", False), getattr(factory, "lacks", Feature.NOTHING)
+        return Offer(name, Isolation(factory.isolation), factory, parks=parks, lacks=lacks)
     except (ImportError, AttributeError, ValueError) as error:
         return Offer(name, None, None, f"{type(error).__name__}: {error}")

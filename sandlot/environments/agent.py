@@ -68,6 +68,15 @@ def command(environment: Environment, archive: str = "/run/agent.pyz") -> tuple[
     return environment.interpreter, "-I", "-S", "-c", start.format(archive)
 
 
+def zygote_command(environment: Environment, archive: str, nest: str) -> tuple[str, ...]:
+    """The argv that starts a zygote, with the agent shown at *archive*; *nest* as guest.nest reads it."""
+    start = (
+        "import sys; sys.path.insert(0, {!r}); from sandlot.guest.__main__ import zygote;"
+        " zygote({!r}, sys.argv[1])"
+    )
+    return environment.interpreter, "-I", "-S", "-c", start.format(archive, archive), nest
+
+
 def archive_for(environment: Environment, data: Path | None = None) -> Path:
     """The agent for *environment*'s interpreter, world-readable; compiled when it is not there yet.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from . import lean, signals
@@ -34,6 +35,29 @@ def main(archive: str = "") -> None:
     from . import runner
 
     runner.run(*program, archive or _archive())
+
+
+def zygote(archive: str, nest: str) -> None:
+    """Serve the keeper on descriptor 0 as a zygote; *nest* is the JSON of `nest.Nest`.
+
+    Each box leaves the zygote's frames, and each program those of its box, before it starts.
+    """
+    gc.disable()
+    from . import parked, runner
+    from .payload import Handover
+    from .zygote import Born, serve
+
+    try:
+        serve(nest)
+    except Born as born:
+        box = born.nest, born.descriptors
+    del Born, serve
+    try:
+        os._exit(parked.serve(*box, archive))
+    except Handover as handover:
+        program = handover.program
+    del Handover, box, parked
+    runner.run(*program, archive)
 
 
 def _archive() -> str:

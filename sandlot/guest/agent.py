@@ -19,14 +19,14 @@ from .streams import Outbox, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List
+    from typing import Callable, Dict, List, Optional, Tuple
 
     from ..wire.frames import Frame
     from .greeting import Box
     from .streams import Conversation
 
 _IN, _OUT = 0, 1
-_READ_SIZE = 2**18
+_READ_SIZE = 2**16  # what a pipe holds; malloc maps and unmaps anything above 128 KiB
 _MOST_STREAMS = 1024
 _PROTOCOL_BROKEN = 3
 _UMASK = 0o022
@@ -38,13 +38,28 @@ def serve() -> int:
     0 when the host said goodbye or closed the channel, 3 when it broke the protocol (said on descriptor 2).
     """
     os.umask(_UMASK)
+    return _guarded(lambda decoder: greeting.greet(decoder, _IN, _OUT))
+
+
+def serve_parked(box: Box, report: Callable[[], None]) -> int:
+    """As `serve`, for a box that stands before it has a host: *report* is called when it does."""
+    os.umask(_UMASK)
+
+    def greet(decoder: frames.FrameDecoder) -> Tuple[Optional[Box], List[Frame]]:
+        walls = greeting.put_up_walls(box)
+        report()
+        return greeting.greet_parked(box, walls, decoder, _IN, _OUT)
+
+    return _guarded(greet)
+
+
+def _guarded(greet: Callable[[frames.FrameDecoder], Tuple[Optional[Box], List[Frame]]]) -> int:
     decoder = frames.FrameDecoder(accept=frames.FROM_HOST)
     try:
-        box, early = greeting.greet(decoder, _IN, _OUT)
+        box, early = greet(decoder)
         if box is None:
             return 0
-        agent = Agent(box, decoder)
-        agent.serve(early)
+        Agent(box, decoder).serve(early)
     except FrameError as error:
         _complain(f"the host broke the protocol: {error}")
         return _PROTOCOL_BROKEN
@@ -64,7 +79,7 @@ class Agent:
         gc.enable()
         self.loop = Loop()
         self.outbox = Outbox(self.loop, _OUT)
-        self._decoder = decoder
+        self._box, self._decoder = box, decoder
         self._verbs = verbs.Verbs(box, self.loop)
         self._streams: Dict[int, Conversation] = {}
         self._latest = 0
@@ -113,6 +128,9 @@ class Agent:
     def _receive(self, frame: Frame) -> None:
         if frame.kind == Kind.HELLO:
             raise FrameError("a second HELLO")
+        if frame.kind == Kind.CLAIM:
+            self._box.claim(frames.parse_json(frame.payload))
+            return
         if frame.kind == Kind.OPEN:
             self._open(frame)
             return
@@ -121,6 +139,8 @@ class Agent:
             self._tell(conversation, frame)
 
     def _open(self, frame: Frame) -> None:
+        if not self._box.is_claimed:
+            raise FrameError("a request before the box was claimed")
         if frame.stream <= self._latest or frame.stream % 2 == 0:
             raise FrameError(f"stream {frame.stream} cannot be opened after {self._latest}")
         request = frames.parse_json(frame.payload)

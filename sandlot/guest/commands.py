@@ -134,7 +134,7 @@ class Run(Conversation):
         if self._request.background:
             self._background = self._table.background(process.name)
         try:
-            process.start(source, self._table.box, self)
+            self._table.start(process, source, self)
         except Refusal:
             self._table.forget(process)
             raise

@@ -10,11 +10,13 @@ from ..walls.lockdown import WallError
 from ..walls.plan import Plan, PlanError
 from ..wire import frames
 from ..wire.frames import Frame, FrameError, Kind
-from . import descriptors
+from . import descriptors, launch, spare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
+
+    from .spare import Spare
 
 PROTOCOL = 1
 _READ_SIZE = 2**16
@@ -29,8 +31,12 @@ class Box:
 
     workspace: where commands start; roots: the absolute paths file verbs may work beneath; plan: the walls;
     null: a descriptor of /dev/null; memory_priority: one of /proc/self/oom_score_adj, opened before the
-    walls went up, or None.
+    walls went up, or None; spare: the payload that proved the walls, for the first command; late: walls that
+    go up when a payload has its order, because what they are about is not settled before.
     """
+
+    late: Tuple[str, ...] = ("rlimits",)
+    is_claimed = True
 
     def __init__(self, workspace: str, roots: Tuple[str, ...], plan: Plan) -> None:
         """Open what the walls will hide."""
@@ -38,7 +44,19 @@ class Box:
         self.roots = roots
         self.plan = plan
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        self.memory_priority = _memory_priority()
+        self.memory_priority = launch.memory_priority()
+        self.spare: Optional[Spare] = None
+
+    def fork(self) -> int:
+        """As os.fork, with a child that goes first when memory runs out."""
+        return launch.fork(self.memory_priority)
+
+    def claim(self, terms: Dict[str, Any]) -> None:
+        """Take the terms on which somebody gets a parked box. Raises FrameError, Unfit."""
+        raise FrameError(f"this box was never parked, and is claimed with {sorted(terms)}")
+
+    def warm(self) -> None:
+        """What a spare does before it is needed: nothing, in an interpreter that has loaded nothing."""
 
 
 def greet(decoder: frames.FrameDecoder, incoming: int, outgoing: int) -> Tuple[Optional[Box], List[Frame]]:
@@ -50,11 +68,30 @@ def greet(decoder: frames.FrameDecoder, incoming: int, outgoing: int) -> Tuple[O
     received = _first_frames(decoder, incoming)
     if not received:
         return None, []
-    box = _box(frames.parse_json(received[0].payload) if received[0].kind == Kind.HELLO else {})
-    walls = _put_up_walls(box.plan)
+    workspace, roots, plan = _understood(received[0])
+    descriptors.close_all_but((0, 1, 2))
+    box = Box(workspace, roots, plan)
+    _answer(outgoing, put_up_walls(box))
+    return box, received[1:]
+
+
+def greet_parked(
+    box: Box, walls: Dict[str, List[str]], decoder: frames.FrameDecoder, incoming: int, outgoing: int
+) -> Tuple[Optional[Box], List[Frame]]:
+    """As `greet`, for a *box* that has its *walls*, which must be those the host asks for."""
+    received = _first_frames(decoder, incoming)
+    if not received:
+        return None, []
+    workspace, roots, plan = _understood(received[0])
+    if (workspace, roots) != (box.workspace, box.roots) or plan != box.plan:
+        raise Unfit("the box was parked with other walls than the host asks for")
+    _answer(outgoing, walls)
+    return box, received[1:]
+
+
+def _answer(outgoing: int, walls: Dict[str, List[str]]) -> None:
     answer = {"protocol": PROTOCOL, "python": sys.version.split()[0], "walls": walls}
     _write(outgoing, frames.encode(frames.json_frame(Kind.HELLO, 0, answer)))
-    return box, received[1:]
 
 
 def _first_frames(decoder: frames.FrameDecoder, incoming: int) -> List[Frame]:
@@ -68,7 +105,9 @@ def _first_frames(decoder: frames.FrameDecoder, incoming: int) -> List[Frame]:
     return received
 
 
-def _box(hello: Dict[str, Any]) -> Box:
+def _understood(first: Frame) -> Tuple[str, Tuple[str, ...], Plan]:
+    """Workspace, roots and plan of a HELLO. Raises FrameError."""
+    hello = frames.parse_json(first.payload) if first.kind == Kind.HELLO else {}
     if hello.get("protocol") != PROTOCOL:
         raise FrameError(
             f"the first frame must be a HELLO of protocol {PROTOCOL}, got {hello.get('protocol')!r}"
@@ -82,58 +121,19 @@ def _box(hello: Dict[str, Any]) -> Box:
         plan = Plan.from_json(hello.get("plan"))
     except PlanError as error:
         raise FrameError(str(error)) from None
-    descriptors.close_all_but((0, 1, 2))
-    return Box(workspace, tuple(roots), plan)
+    return workspace, tuple(roots), plan
 
 
-def _put_up_walls(plan: Plan) -> Dict[str, List[str]]:
-    """Names of the walls of the agent, and of those that a payload was just seen to put up."""
+def put_up_walls(box: Box) -> Dict[str, List[str]]:
+    """Names of the walls of the agent, and of those that the box's first payload was just seen to put up."""
     try:
         session.adopt_orphans()
-        mine = lockdown.agent(plan)
-        lockdown.prepare(plan)
-    except (WallError, OSError) as error:
+        lockdown.prepare(box.plan)
+        mine = lockdown.agent(box.plan.without(*box.late))
+        box.spare = spare.fork(box)
+        return {"agent": mine, "payload": spare.await_ready(box.spare)}
+    except (WallError, OSError, ValueError) as error:
         raise Unfit(f"the box is refused: {error}") from None
-    return {"agent": mine, "payload": _proven(plan)}
-
-
-def _proven(plan: Plan) -> List[str]:
-    """Put up a payload's walls in a child that runs nothing; Unfit tells why it could not."""
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    child = os.fork()
-    if child == 0:
-        _prove(plan, writing)
-    os.close(writing)
-    verdict = b""
-    while True:
-        piece = os.read(reading, 4096)
-        if not piece:
-            break
-        verdict += piece
-    os.close(reading)
-    _, status = os.waitpid(child, 0)
-    if status != 0 or not verdict.startswith(b"+"):
-        text = verdict[1:].decode("utf-8", "replace") or f"the process that tried ended with status {status}"
-        raise Unfit(f"the box is refused: {text}")
-    return [name for name in verdict[1:].decode().split(",") if name]
-
-
-def _prove(plan: Plan, writing: int) -> None:
-    verdict, status = "-not tried", 1
-    try:
-        verdict, status = "+" + ",".join(lockdown.payload(plan, parent=os.getppid())), 0
-    except WallError as error:
-        verdict = f"-{error}"
-    finally:
-        os.write(writing, verdict.encode("utf-8", "replace"))
-        os._exit(status)
-
-
-def _memory_priority() -> Optional[int]:
-    try:
-        return os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return None
 
 
 def _write(descriptor: int, data: bytes) -> None:

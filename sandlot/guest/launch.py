@@ -1,7 +1,8 @@
 """Starting a command: the pipes, the two forks, and what each of the processes keeps.
 
 agent -> supervisor -> payload. The agent keeps the near ends; the supervisor keeps a pipe to report on and
-one to take orders from, and its death or the agent's ends the payload; the payload has 0, 1 and 2.
+one to take orders from, and its death or the agent's ends the payload; the payload has 0, 1 and 2, and one
+more to tell what its handler returned, if it has one.
 """
 
 from __future__ import annotations
@@ -34,14 +35,16 @@ class Launch:
         self.timeout = request.timeout
         self.terminal = request.tty is not None
         self.plan = plan
+        self.call = request.call
         self.stdio: Tuple[int, int, int] = (-1, -1, -1)
+        self.value: Optional[int] = None
 
 
 class Ends:
     """The agent's side of a started command: descriptors, non-blocking, and the supervisor's pid.
 
     orders: bytes 1 to 64 are signals for the payload, 0 kills it, closing kills it too. reports: JSON lines.
-    stdin, stderr: None where there is none. With a terminal, stdin and stdout are its master.
+    stdin, stderr, value: None where there is none. With a terminal, stdin and stdout are its master.
     """
 
     def __init__(self) -> None:
@@ -52,10 +55,12 @@ class Ends:
         self.stdin: Optional[int] = None
         self.stdout = -1
         self.stderr: Optional[int] = None
+        self.value: Optional[int] = None
 
     def close(self) -> None:
         """Give everything back; for a start that failed."""
-        for descriptor in {self.reports, self.orders, self.stdin, self.stdout, self.stderr} - {-1, None}:
+        ours = {self.reports, self.orders, self.stdin, self.stdout, self.stderr, self.value}
+        for descriptor in ours - {-1, None}:
             os.close(descriptor)  # type: ignore[arg-type]
 
 
@@ -73,7 +78,7 @@ def start(request: RunRequest, source: Optional[bytes], box: Box) -> Ends:
         # What exists now is hidden from the collector of a program that runs in the fork, and its generators
         # are never finalised there: they would undo what the agent is still doing.
         gc.freeze()
-        ends.supervisor = _fork(box.memory_priority)
+        ends.supervisor = box.fork()
     except OSError:
         gc.unfreeze()
         _close(far[1:])
@@ -102,6 +107,8 @@ def _open_stdio(request: RunRequest, launch: Launch, ends: Ends, far: List[int])
     ends.stdout, stdout = _pipe(far, near_reads=True)
     ends.stderr, stderr = _pipe(far, near_reads=True)
     launch.stdio = (stdin, stdout, stderr)
+    if request.call is not None:
+        ends.value, launch.value = _pipe(far, near_reads=True)
 
 
 def _pipe(far: List[int], *, near_reads: bool) -> Tuple[int, int]:
@@ -113,22 +120,30 @@ def _pipe(far: List[int], *, near_reads: bool) -> Tuple[int, int]:
     return near, other
 
 
-def _fork(memory_priority: Optional[int]) -> int:
+def memory_priority() -> Optional[int]:
+    """A descriptor of this process's /proc/self/oom_score_adj, or None."""
+    try:
+        return os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def fork(priority: Optional[int]) -> int:
     """os.fork, whose child and all it starts the OOM killer takes before the agent.
 
     The value is inherited, so the agent takes it for the length of the fork: its descriptor is older than the
     walls, and a payload could not open its own.
     """
-    if memory_priority is None:
+    if priority is None:
         return os.fork()
-    usual = os.pread(memory_priority, 16, 0)
-    os.pwrite(memory_priority, _PREFERRED_VICTIM, 0)
+    usual = os.pread(priority, 16, 0)
+    os.pwrite(priority, _PREFERRED_VICTIM, 0)
     child = -1
     try:
         child = os.fork()
     finally:
         if child != 0:
-            os.pwrite(memory_priority, usual, 0)
+            os.pwrite(priority, usual, 0)
     return child
 
 

@@ -1,7 +1,7 @@
-"""What a dead supervisor left: its descendants are the agent's children now, and nobody else will end them.
+"""Children of the agent that it did not fork: what a command left whose parent has died.
 
-A payload of the same uid can kill its supervisor where no Landlock scope forbids it. The kernel then hands
-the descendants to the agent, the next subreaper above.
+The kernel hands descendants to the next subreaper above. For a command without a supervisor, and for one
+whose supervisor was killed (a payload of its uid can, where no Landlock scope forbids it), that is the agent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Callable, List, Set
 
     from .loop import Loop
+    from .reaper import Reaper
 
 _PAUSE = 0.002
 _PATIENCE = 2.0
@@ -25,12 +26,13 @@ _SPARING_ROUNDS = 100
 
 
 class Orphans:
-    """Kills and reaps children of the agent that are no supervisors, until there are none."""
+    """Kills and reaps children of the agent that are not spared, until there are none."""
 
-    def __init__(self, loop: Loop, supervisors: Callable[[], Set[int]]) -> None:
-        """supervisors: the pids that must be left alone."""
+    def __init__(self, loop: Loop, reaper: Reaper, spared: Callable[[], Set[int]]) -> None:
+        """spared: the pids that must be left alone."""
         self._loop = loop
-        self._supervisors = supervisors
+        self._reaper = reaper
+        self._spared = spared
         self._waiting: List[Callable[[], None]] = []
         self._until = 0.0
         self._rounds = 0
@@ -43,6 +45,13 @@ class Orphans:
         if len(self._waiting) == 1:
             self._round()
 
+    def are_any(self) -> bool:
+        """Whether there is one, dead ones that nobody waited for not counted."""
+        if self._reaper.is_childless:
+            return False
+        spared = self._spared()
+        return any(pid not in spared for pid in descendants.children() or ())
+
     def _round(self) -> None:
         if self.sweep() and now() < self._until:
             self._loop.after(_PAUSE, self._round)
@@ -54,7 +63,7 @@ class Orphans:
     def sweep(self) -> bool:
         """Kill and reap once; whether any is left."""
         self._rounds += 1
-        spared = self._supervisors()
+        spared = self._spared()
         # The other commands of the box go too before a bomb may stay.
         if os.getpid() == 1 and (not spared or self._rounds > _SPARING_ROUNDS):
             _kill_everything()
@@ -62,9 +71,8 @@ class Orphans:
             if self._rounds > _PLAIN_ROUNDS:
                 descendants.kill_tree(spared)
             descendants.kill_children(spared)
-        left = [pid for pid in descendants.children() or () if pid not in spared]
-        alive = [pid for pid in left if not _reaped(pid)]
-        return bool(alive)
+        self._reaper.reap()
+        return self.are_any()
 
 
 def _kill_everything() -> None:
@@ -73,10 +81,3 @@ def _kill_everything() -> None:
         os.kill(-1, SIGKILL)
     except ProcessLookupError:
         pass
-
-
-def _reaped(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return True

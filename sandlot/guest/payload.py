@@ -18,14 +18,18 @@ from . import (
     runner,  # noqa: F401 - run by __main__, loaded here: behind the walls its file may be out of reach
     signals,
 )
+from .handler import VALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, NoReturn, Tuple
+    from typing import Dict, List, NoReturn, Optional, Tuple
 
+    from .handler import Call
     from .launch import Launch
 
-_ERRORS = 3
+ERRORS = 3
+"""Where a payload tells what went wrong before its program runs."""
+
 _NOT_STARTED = 70
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
@@ -35,38 +39,56 @@ _UMASK = 0o022
 class Handover(BaseException):  # nothing on the way down to __main__ may catch it
     """Unwinds a payload's fork to `__main__`, where a program runs with the agent's frames gone.
 
-    program: its text, its complete environment and its working directory; all it gets from the agent.
+    program: its text, its complete environment, its working directory and what is called of it; all it gets
+    from the agent.
     """
 
-    def __init__(self, program: Tuple[bytes, Dict[str, str], str]) -> None:
+    def __init__(self, program: Tuple[bytes, Dict[str, str], str, Optional[Call]]) -> None:
         """Take the program."""
         super().__init__()
         self.program = program
 
 
+class Edge:
+    """The edge of a payload's process: whatever goes wrong within is told on descriptor 3, and it ends.
+
+    Only a Handover gets out, on its way to `__main__`.
+    """
+
+    def __enter__(self) -> None:
+        """Nothing to do on the way in."""
+
+    def __exit__(self, _kind: object, error: Optional[BaseException], _traceback: object) -> None:
+        if isinstance(error, Handover):
+            return
+        if isinstance(error, WallError):
+            _give_up("failed", f"wall {error.wall}: {error.cause}")
+        if isinstance(error, OSError):
+            told = refusal.from_os(error, str(error.filename or "the payload"))
+            _give_up(told.code, f"the command cannot start: {told}")
+        _give_up("failed", f"the command cannot start: {error!r}")
+
+
 def become(launch: Launch, supervisor: int, errors: int) -> NoReturn:
     """Turn this fork of the supervisor into the command; raises Handover for a program text."""
-    try:
+    with Edge():
         _enter(launch, supervisor, errors)
         if launch.argv is not None:
             execute(launch.argv, launch.env)
-    except WallError as error:
-        _give_up("failed", f"wall {error.wall}: {error.cause}")
-    except OSError as error:
-        told = refusal.from_os(error, str(error.filename or "the payload"))
-        _give_up(told.code, f"the command cannot start: {told}")
-    except BaseException as error:  # noqa: BLE001 - the edge of a process: the supervisor's frames lie beyond
-        _give_up("failed", f"the command cannot start: {error!r}")
-    os.close(_ERRORS)
-    raise Handover((launch.source or b"", launch.env, launch.workdir))
+        os.close(ERRORS)
+        raise Handover((launch.source or b"", launch.env, launch.workdir, launch.call))
 
 
 def _enter(launch: Launch, supervisor: int, errors: int) -> None:
     signals.restore(python=launch.argv is None)
-    stdio = tuple(os.dup(source) if source == _ERRORS else source for source in launch.stdio)
-    if errors != _ERRORS:
-        os.dup2(errors, _ERRORS, inheritable=False)
-    descriptors.place(stdio, keep=(_ERRORS,))
+    taken = (ERRORS, VALUE)
+    stdio = tuple(os.dup(source) if source in taken else source for source in launch.stdio)
+    value = os.dup(launch.value) if launch.value in taken else launch.value
+    if errors != ERRORS:
+        os.dup2(errors, ERRORS, inheritable=False)
+    if value is not None:
+        os.dup2(value, VALUE, inheritable=False)
+    descriptors.place(stdio, keep=(*lockdown.held(), *((ERRORS,) if value is None else taken)))
     if launch.terminal:
         from . import terminal
 
@@ -78,7 +100,7 @@ def _enter(launch: Launch, supervisor: int, errors: int) -> None:
 
 def _give_up(code: str, message: str) -> NoReturn:
     try:
-        os.write(_ERRORS, json_object.render({"code": code, "message": message[:4000]}))
+        os.write(ERRORS, json_object.render({"code": code, "message": message[:4000]}))
     finally:
         os._exit(_NOT_STARTED)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from . import refusal
 from .loop import now
-from .orphans import Orphans
 from .process import Process
 from .refusal import Refusal
 from .ring import Ring
+from .starting import Starter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Set
+    from typing import Any, Callable, Dict, List, Optional
 
     from .greeting import Box
     from .loop import Loop
+    from .process import Audience
     from .run_request import RunRequest
 
 _FINISHED_KEPT = 64
@@ -53,7 +54,7 @@ class Table:
         self._latest = 0
         self._all: Dict[str, Process] = {}
         self._backgrounds: Dict[str, Background] = {}
-        self._orphans = Orphans(loop, self._supervisors)
+        self._starter = Starter(loop, box)
 
     def add(self, request: RunRequest) -> Process:
         """A process to start. Raises Refusal when too many run already."""
@@ -62,11 +63,15 @@ class Table:
             raise Refusal("failed", f"{_MOST_RUNNING} commands already run in this box; end some first")
         self._latest += 1
         name = str(self._latest)
-        process = Process(name, request, self.loop, lambda it: self._orphans.end(it.adopted))
+        process = Process(name, request, self.loop, self._starter.over)
         self._all[name] = process
         if request.background:
             self._backgrounds[name] = Background()
         return process
+
+    def start(self, process: Process, source: Optional[bytes], audience: Audience) -> None:
+        """Start one that was added. Raises Refusal when the box has no room for another process."""
+        self._starter.start(process, source, audience)
 
     def forget(self, process: Process) -> None:
         """A foreground process is over, or one could not start."""
@@ -109,14 +114,11 @@ class Table:
         for process in list(self._all.values()):
             process.discard()
         until = now() + _END_PATIENCE
-        while self._supervisors() and now() < until:
+        while not self._starter.is_idle and now() < until:
             self.loop.after(_END_PATIENCE, lambda: None)
             self.loop.turn()
-        while self._orphans.sweep() and now() < until:
+        while self._starter.sweep() and now() < until:
             pass
-
-    def _supervisors(self) -> Set[int]:
-        return {process.supervisor for process in self._all.values() if process.supervisor is not None}
 
 
 def row(process: Process) -> Dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .handler import Call
 from .refusal import Refusal, field
 
 TYPE_CHECKING = False
@@ -19,7 +20,8 @@ class RunRequest:
     argv: the command, or None for a program whose text follows; env: added to the box's own; workdir: an
     absolute path; timeout: seconds or None; stdin: whether input will come; tty: (rows, columns) or None;
     output_limit: bytes kept of each stream, or None; flood_limit: bytes dropped after which the command is
-    killed, or None; background: the request ends at once, the process stays.
+    killed, or None; background: the request ends at once, the process stays; last: no other command follows;
+    call: what of the program is called and returns a value, or None.
     """
 
     def __init__(self, request: Dict[str, Any], workspace: str) -> None:
@@ -33,6 +35,8 @@ class RunRequest:
         self.output_limit = _count(request, "output_limit")
         self.flood_limit = _count(request, "flood_limit")
         self.background: bool = field(request, "background", bool, False)
+        self.last: bool = field(request, "last", bool, False)
+        self.call = _call(request, self.timeout)
         _check(self.workdir.startswith("/") and "\0" not in self.workdir, "workdir", self.workdir)
 
     @property
@@ -108,6 +112,15 @@ def _argv(request: Dict[str, Any]) -> Optional[List[str]]:
         sound = all(isinstance(word, str) and "\0" not in word for word in argv)
         _check(bool(argv) and sound, "argv", argv)
     return argv  # type: ignore[no-any-return]
+
+
+def _call(request: Dict[str, Any], timeout: Optional[float]) -> Optional[Call]:
+    told = field(request, "handler", dict, None)
+    if told is None:
+        return None
+    if request.get("argv") is not None or request.get("tty") is not None or request.get("background"):
+        raise Refusal("invalid", "a handler is for code, without a terminal and not in the background")
+    return Call({**told, "timeout": timeout})
 
 
 def _env(env: Dict[str, Any]) -> Dict[str, str]:

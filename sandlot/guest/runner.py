@@ -1,8 +1,7 @@
 """Runs a program given as text in this process, as `python -c` would, without a second interpreter start.
 
-What the process was before is taken out of sight: modules, argv, path entries, streams. Exit codes,
-`atexit`, threads and the flushing of files are left to the interpreter's own end, which no imitation gets
-right; only the traceback is printed here, without frames of the agent and with the program's lines.
+What the process was before is taken out of sight: modules, argv, path entries, streams. A traceback is
+printed without frames of the agent and with the program's lines; `ending` is the end.
 
 The working directory is the last entry of sys.path, not the first: a `json.py` that an earlier run left in
 the workspace must not become the `json` of the next one (F17).
@@ -15,49 +14,107 @@ import io
 import os
 import sys
 
-from . import lean, signals
+from . import ending, handler, lean, reseed, signals
 from .source_lines import FILENAME, SourceLines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, ModuleType, TracebackType
-    from typing import Any, Dict, NoReturn, Optional, TextIO, Type
+    from typing import Any, Dict, FrozenSet, List, NoReturn, Optional, TextIO, Type
+
+    from .handler import Call
 
 _PACKAGE = __name__.partition(".")[0]
 _ARGV0 = "-c"
+_INTERRUPTED = -signals.SIGINT
 
 
-def run(source: bytes, env: Dict[str, str], workdir: str, archive: str) -> NoReturn:
-    """Run the program as a fresh `__main__`; ends by SystemExit, whatever ended the program.
+_AFFECT_STREAMS = ("PYTHONIOENCODING", "PYTHONUNBUFFERED")
 
-    archive: the entry of sys.path the agent was imported from.
+
+class _Stage:
+    """What a program finds when it begins, set up once in its process, perhaps ahead of it.
+
+    hidden: the agent's modules, which must live on: to take them apart costs more than a program of one line.
+    main: holds `__main__` alone, so that the end can let it go; before: the modules there were.
     """
+
+    def __init__(self, archive: str) -> None:
+        """archive: the entry of sys.path the agent was imported from."""
+        _open_streams({})
+        self.hidden = _forget_agent(archive)
+        self.main = [_fresh_main()]
+        prepare()
+        reseed.reseed()
+        self.before = frozenset(sys.modules)
+
+
+_sites: List[str] = []
+_stages: List[_Stage] = []
+
+
+def prepare() -> None:
+    """Let the environment's packages import: the interpreter was started with -S. Once in a process."""
+    if not _sites:
+        import site
+
+        site.main()
+        _sites.append(sys.prefix)
+
+
+def rehearse() -> None:
+    """Go once through what every program goes through, so that no fork has to set it up (compile, exec)."""
+    import traceback  # noqa: F401 - what `_report` needs
+
+    namespace = {"__builtins__": sys.modules["builtins"], "__name__": "rehearsal"}
+    text = "class A:\n  def f(self, *a, **k): return [x for x in a]\ny = f'{A().f(1)}'\nimport sys, os\n"
+    exec(_compiled(text.encode()), namespace)  # noqa: S102 - our own text
+
+
+def warm(archive: str) -> None:
+    """In a fork, ahead of the program: set its stage, and touch the memory it will write to."""
+    _stages.append(_Stage(archive))
+    rehearse()
+
+
+def run(source: bytes, env: Dict[str, str], workdir: str, call: Optional[Call], archive: str) -> NoReturn:
+    """Run the program as a fresh `__main__`, then end the process as the interpreter would.
+
+    archive: the entry of sys.path the agent was imported from; call: what of the program is called then.
+    """
+    ask = None if call is None else handler.Ask(call, source)
+    source = source if ask is None else ask.program
     _become_environment(env)
-    _open_streams(env)
-    _forget_agent(archive)
-    namespace = _fresh_main()
-    _import_site(workdir)
+    stage = _stages.pop() if _stages else _Stage(archive)
+    if any(name in env for name in _AFFECT_STREAMS):
+        _open_streams(env)
+    sys.path.append(workdir)
     sys.meta_path.insert(0, SourceLines(source))
-    _reseed()
     gc.enable()
-    _execute(source, namespace)
-    sys.exit(0)
+    status = _execute(source, vars(stage.main[0]), ask)
+    if status == _INTERRUPTED:
+        _die_of_interrupt(stage.main, stage.before)
+    ending.finish(status, stage.main, stage.before)
 
 
-def _execute(source: bytes, namespace: Dict[str, Any]) -> None:
+def _execute(source: bytes, namespace: Dict[str, Any], ask: Optional[handler.Ask]) -> int:
+    """The exit status of the program, or _INTERRUPTED."""
     try:
         code = _compiled(source)
         exec(code, namespace)  # noqa: S102 - the purpose of this module
-    except SystemExit:
-        raise  # the interpreter knows best what an exit code is
+        if ask is not None:
+            ask.answer(namespace)
+    except SystemExit as error:
+        return ending.code_of(error)
     except BaseException as error:  # noqa: BLE001 - the edge of a process, whatever the program raised
-        _report(type(error), error, _users(error.__traceback__))
+        try:
+            _report(type(error), error, _users(error.__traceback__))
+        except SystemExit as last:  # by the program's own hook
+            return ending.code_of(last)
         if isinstance(error, KeyboardInterrupt):
-            _die_of_interrupt(namespace)
-        status = 1
-    else:
-        return
-    sys.exit(status)
+            return _INTERRUPTED
+        return 1
+    return 0
 
 
 def _compiled(source: bytes) -> CodeType:
@@ -68,8 +125,9 @@ def _compiled(source: bytes) -> CodeType:
 
 
 def _users(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
-    """The traceback without its first frames, which are this module's."""
-    while traceback is not None and traceback.tb_frame.f_globals is globals():
+    """The traceback without its first frames, which are ours."""
+    ours = globals(), vars(handler)
+    while traceback is not None and any(traceback.tb_frame.f_globals is each for each in ours):
         traceback = traceback.tb_next
     return traceback
 
@@ -90,31 +148,20 @@ def _report(kind: Type[BaseException], error: BaseException, traceback: Optional
         sys.__excepthook__(kind, error, traceback)
 
 
-def _die_of_interrupt(namespace: Dict[str, Any]) -> NoReturn:
+def _die_of_interrupt(main: List[Any], before: FrozenSet[str]) -> NoReturn:
     """End as an interrupted interpreter does: by the signal itself, so that the status says 128 + 2."""
-    import atexit
-
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        threading._shutdown()  # noqa: SLF001 - what the interpreter's end calls
-    atexit._run_exitfuncs()  # noqa: SLF001 - as above
-    namespace.clear()
-    gc.collect()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):  # closed, gone or None
-            continue
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGINT)
+    ending.settle(0, main, before)
+    signals.restore(python=False)
+    os.kill(os.getpid(), signals.SIGINT)
     os._exit(128 + signals.SIGINT)
 
 
 def _become_environment(env: Dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(env)
+    for name in [name for name in os.environ if name not in env]:
+        del os.environ[name]
+    for name, value in env.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def _open_streams(env: Dict[str, str]) -> None:
@@ -149,38 +196,24 @@ def _stream(descriptor: int, name: str, encoding: str, errors: str, *, write_thr
     return text
 
 
-def _forget_agent(archive: str) -> None:
-    """Take modules, path entries and arguments of the agent out of sight; this module stays while it runs."""
+def _forget_agent(archive: str) -> List[ModuleType]:
+    """Take modules, path entries and arguments of the agent out of sight; the modules, which stay alive."""
     lean.uninstall()
-    for name in [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]:
-        del sys.modules[name]
+    ours = [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]
+    hidden = [sys.modules.pop(name) for name in ours]
     sys.path[:] = [entry for entry in sys.path if entry != archive]
     for entry in [entry for entry in sys.path_importer_cache if entry.startswith(archive)]:
         del sys.path_importer_cache[entry]
     sys.argv = [_ARGV0]
     if hasattr(sys, "orig_argv"):
         sys.orig_argv = [sys.executable, _ARGV0]
+    return hidden
 
 
-def _fresh_main() -> Dict[str, Any]:
+def _fresh_main() -> ModuleType:
     module: ModuleType = type(sys)("__main__")
     namespace = module.__dict__
     namespace["__builtins__"] = sys.modules["builtins"]
     namespace["__annotations__"] = {}
     sys.modules["__main__"] = module
-    return namespace
-
-
-def _import_site(workdir: str) -> None:
-    """Let the environment's packages import: the interpreter was started with -S."""
-    import site
-
-    site.main()
-    sys.path.append(workdir)
-
-
-def _reseed() -> None:
-    """A random state that siblings do not share, should the environment have loaded it already (I05)."""
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed()
+    return module

@@ -23,6 +23,7 @@ _FULL = 2**20
 _EMPTY = 2**18
 _DEAF = 2**23
 _MESSAGE_LIMIT = 4096
+_MOMENT = 0.001
 
 
 class Outbox:
@@ -60,6 +61,11 @@ class Outbox:
         self._waiting += frames.encode(frame)
         if not self._watched:
             self._flush()
+
+    def put_soon(self, frame: Frame) -> None:
+        """Queue a frame for the next one to take along; alone it goes after a moment."""
+        self._waiting += frames.encode(frame)
+        self._loop.after(_MOMENT, self._flush)
 
     def when_roomy(self, callback: Callable[[], None]) -> None:
         """Call back once, when the queue is nearly empty again."""
@@ -111,8 +117,8 @@ class Stream:
         self.outbox.put(Frame(kind, self.number, data))
 
     def event(self, value: Dict[str, Any]) -> None:
-        """Send an EVENT."""
-        self.outbox.put(frames.json_frame(Kind.EVENT, self.number, value))
+        """Send an EVENT, with what follows it at once."""
+        self.outbox.put_soon(frames.json_frame(Kind.EVENT, self.number, value))
 
     def consumed(self, amount: int) -> None:
         """Give back credit for input that has been passed on."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import resource  # noqa: F401 - wait4 and the walls need it, and would look for it after the fork each time
 
-from ..walls import session
+from ..walls import lockdown, session
 from ..wire import json_object
 from . import descendants, descriptors, payload, signals
 from .loop import READ, Loop, now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, NoReturn, Optional
+    from typing import Any, Dict, NoReturn, Optional, Tuple
 
     from .launch import Launch
 
@@ -39,7 +39,7 @@ def supervise(launch: Launch, agent: int, orders: int, reports: int) -> NoReturn
         session.die_with_parent(agent)
         session.adopt_orphans()
         # 0 and 1 were the channel: from here on this process has no way to the host.
-        descriptors.place((orders, reports, _DIAGNOSTICS), keep=launch.stdio)
+        descriptors.place((orders, reports, _DIAGNOSTICS), keep=_kept(launch))
         _Supervisor(launch).run()
     except payload.Handover:
         raise
@@ -49,6 +49,12 @@ def supervise(launch: Launch, agent: int, orders: int, reports: int) -> NoReturn
         finally:
             os._exit(_CRASHED)
     os._exit(0)
+
+
+def _kept(launch: Launch) -> Tuple[int, ...]:
+    """What the payload will need of the agent's."""
+    own = () if launch.value is None else (launch.value,)
+    return (*launch.stdio, *own, *lockdown.held())
 
 
 def _report(value: Dict[str, Any]) -> None:

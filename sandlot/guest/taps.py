@@ -160,6 +160,14 @@ class Feed:
             self._waiting.append((self._ending, lambda _count: None))
         self._loop.watch(self._descriptor, WRITE, self._writable)
 
+    def put_all(self, data: bytes) -> None:
+        """Write *data* and end, at once when there is room for it."""
+        if self._descriptor is not None:
+            self._waiting.append((data, lambda _count: None))
+            self._at_end = True
+            self._loop.watch(self._descriptor, WRITE, self._writable)
+            self._writable()
+
     def close(self) -> None:
         """Give up: everything that waits counts as taken."""
         waiting, self._waiting = self._waiting, deque()

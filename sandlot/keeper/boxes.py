@@ -10,39 +10,20 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from . import census, workspaces
-from .cgroups import Group, Groups
+from .cgroups import Group
 from .keeping import Kept
-from .launch import WORKSPACE_MARK, Cause, Consumption, Exit, Launch, Powers, Refusal, objection
+from .launch import WORKSPACE_MARK, Cause, Consumption, Exit, Launch, Refusal, objection
 from .spawn import Birth, aside, give_birth
-from .uids import UidBlock
-from .workspaces import Workspaces
+from .supplies import Supplies, Tell
 
 PATIENCE = 2.0  # seconds until a box that will not go away is reported as stuck (it is still retried)
 _DISK_PATIENCE = 30.0  # the same while a kept workspace is written to the disk
 _RETRY = 0.005  # seconds between two looks at a box that is going away
 _STUCK_RETRY = 0.25
-
-Tell = Callable[[Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Supplies:
-    """What boxes are made from; None where this keeper lacks the power.
-
-    `proc` is a descriptor of the keeper's own /proc, `host_proc` of the service's.
-    """
-
-    powers: Powers
-    groups: Groups
-    proc: int
-    host_proc: int
-    uids: UidBlock | None
-    workspaces: Workspaces | None
 
 
 @dataclass(slots=True)
@@ -80,7 +61,8 @@ class Boxes:
         self._supplies, self._tell = supplies, tell
         self._boxes: dict[int, Box] = {}
         self._by_pid: dict[int, Box] = {}
-        self._helped: dict[int, Kept] = {}
+        self.helpers: dict[int, Callable[[int], None]] = {}
+        """Children that are no boxes, and who is told their wait status."""
         self._made = 0
 
     @property
@@ -93,13 +75,17 @@ class Boxes:
         """The boxes on their way to exec, by the descriptor that becomes readable when they are there."""
         return {box.errors: box for box in self._boxes.values() if box.errors is not None}
 
+    def number(self) -> int:
+        """The number of the next box."""
+        self._made += 1
+        return self._made
+
     def spawn(self, request: int, launch: Launch, descriptors: Sequence[int]) -> int:
         """Start a box and return the descriptor to watch; the answer follows at exec. Refusal."""
         powers = self._supplies.powers
         if why_not := objection(launch, powers, is_root=os.geteuid() == 0):
             raise Refusal("unsupported", why_not)
-        self._made += 1
-        box = Box(self._made, request)
+        box = Box(self.number(), request)
         try:
             self._equip(box, launch)
             box.pid, box.errors = give_birth(self._birth(box, launch, descriptors))
@@ -151,9 +137,8 @@ class Boxes:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                kept = self._helped.pop(pid, None)
-                if kept is not None:
-                    kept.helped(status)
+                if pid in self.helpers:
+                    self.helpers.pop(pid)(status)
                 box = self._by_pid.pop(pid, None)
                 if box is not None:
                     box.wait_status = status
@@ -234,7 +219,7 @@ class Boxes:
         # A child of the keeper that is no box's first process lost its parent: bubblewrap's second half, a
         # supervisor of an agent that was killed, a daemon. Nobody waits for it, and it must not stay.
         keeper = os.getpid()
-        known = self._by_pid.keys() | self._helped.keys()
+        known = self._by_pid.keys() | self.helpers.keys()
         strays = [pid for pid in census.children(self._supplies.proc, keeper) if pid not in known]
         for pid in strays:
             with contextlib.suppress(ProcessLookupError):
@@ -264,7 +249,7 @@ class Boxes:
         if kept.detach(box.mount_point, aside):
             return True
         if kept.helper is not None:
-            self._helped[kept.helper] = kept
+            self.helpers[kept.helper] = kept.helped
         if not box.is_written:
             box.is_written = True
             box.deadline = time.monotonic() + _DISK_PATIENCE

@@ -9,13 +9,20 @@ import os
 from collections.abc import Iterator
 
 # proc_pid_stat(5), counted from the state, which is field 3 and follows the command name.
-_STATE, _PARENT, _START_TIME = 0, 4 - 3, 22 - 3
+_STATE, _PARENT, _FLAGS, _START_TIME = 0, 4 - 3, 9 - 3, 22 - 3
+_EXITING = 0x4
 
 
 def start_time(proc: int, pid: int) -> int | None:
     """When *pid* started, in clock ticks after boot; None when it is gone or a zombie."""
     fields = _stat(proc, pid)
     return int(fields[_START_TIME]) if fields and fields[_STATE] not in (b"Z", b"X") else None
+
+
+def is_ending(proc: int, pid: int) -> bool:
+    """Whether *pid* is gone, a zombie, or on its way there (PF_EXITING of its flags)."""
+    fields = _stat(proc, pid)
+    return not fields or fields[_STATE] in (b"Z", b"X") or bool(int(fields[_FLAGS]) & _EXITING)
 
 
 def living_uids(proc: int) -> set[int]:

@@ -6,15 +6,32 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..walls import cgroup1, cgroup2
 from ..walls.cgroup import UNIFIED
 from . import census
-from .launch import Consumption, Launch
+from .launch import Consumption
 
 _PREFIX = "sandlot"
 _STRIKE = 0.001  # seconds; version 1 alone, which has no kill switch, would not even strike without any
 _SWEEP_PATIENCE = 0.1  # seconds; what is still busy then is left to the next sweep
+
+
+class Limited(Protocol):
+    """Bytes, processors, tasks; None is no limit."""
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes, swap included."""
+
+    @property
+    def cpu(self) -> float | None:
+        """Processors."""
+
+    @property
+    def pids(self) -> int | None:
+        """Processes and threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,33 @@ class Group:
         with contextlib.suppress(OSError):  # TimeoutError too; `remove` tells whether anything is left
             self._group.kill(0 if self.birthplace else _STRIKE)
 
+    @property
+    def directories(self) -> dict[str, str]:
+        """Where each controller of version 1 counts; nothing for one of version 2."""
+        return dict(self._others.directories)
+
+    def doors(self) -> list[int]:
+        """Descriptors to each of which a process writes "0" to enter: by our right, which it need not have.
+
+        Version 1 wants a process with one thread. OSError, and none is left open.
+        """
+        directories = dict.fromkeys(self._others.directories.values())
+        paths = [f"{directory}/tasks" for directory in directories]
+        paths += [f"{self.birthplace}/cgroup.procs"] if self.birthplace else []
+        opened: list[int] = []
+        try:
+            for path in paths:
+                opened.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))  # noqa: PERF401 - closed on failure
+        except OSError:
+            for descriptor in opened:
+                os.close(descriptor)
+            raise
+        return opened
+
+    def limit(self, limits: Limited) -> None:
+        """Set the limits that are not None. OSError."""
+        self._group.limit(memory=limits.memory, cpu=limits.cpu, pids=limits.pids)
+
     def consumption(self) -> Consumption:
         """What the members used so far; all None once the group is gone."""
         try:
@@ -104,17 +148,24 @@ class Groups:
         if self.controllers and self._version is cgroup2:
             self.controllers = cgroup2.delegate()
 
-    def create(self, box: int, launch: Launch) -> Group | None:
-        """A group with the limits of *launch*; None where there are no groups (and no limits were asked)."""
+    def create(self, box: int, limits: Limited, *, is_plain: bool = False) -> Group | None:
+        """A group with *limits*; None where there are no groups (and no limits were asked).
+
+        A plain one of version 1 has no kill switch of version 2 beside it, which is slow to enter.
+        """
         if not self.controllers:
             return None
-        group = self._version.Group.create("", self._owner.name_of(box))
+        name = self._owner.name_of(box)
+        if is_plain and self._version is cgroup1:
+            made = Group(cgroup1.Group.create("", name, with_switch=False))
+        else:
+            made = Group(self._version.Group.create("", name))
         try:
-            group.limit(memory=launch.memory, cpu=launch.cpu, pids=launch.pids)
+            made.limit(limits)
         except OSError:
-            group.remove(0)
+            made.remove()
             raise
-        return Group(group)
+        return made
 
     def clear_own(self) -> None:
         """Remove what is left of this owner's groups after all its processes died."""

@@ -6,15 +6,17 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ..contracts.errors import BoxDied, EngineUnavailable, SandlotError
 from ..settings import load
-from . import reports
+from . import counts, reports
 from .connection import Connection, keeper_died
 from .launch import Consumption, Exit, Launch, Powers, Refusal
+from .orders import Fit, Limits, ZygoteOrder
 from .start import Started, start
 
 STORE = "workspaces"
@@ -27,9 +29,15 @@ END_TIMEOUT = 5.0  # the keeper takes at most 2 s to end its boxes
 class KeptBox:
     """A box the keeper keeps. It ends with its first process, by `kill`, or with the keeper."""
 
-    def __init__(self, number: int, connection: Connection, ending: asyncio.Future[Exit]) -> None:
-        """Made by `Keeper.spawn`."""
-        self.number = number
+    def __init__(
+        self,
+        number: int,
+        connection: Connection,
+        ending: asyncio.Future[Exit],
+        groups: Mapping[str, str] | None = None,
+    ) -> None:
+        """Made by `Keeper.spawn` and `park`; *groups* are directories that count for it, by controller."""
+        self.number, self._groups = number, groups or {}
         self._connection, self._ending = connection, ending
 
     @property
@@ -51,6 +59,8 @@ class KeptBox:
 
     async def consumption(self) -> Consumption:
         """What the box has used so far; all None when it is gone or has no control group."""
+        if (counted := counts.read(self._groups)) is not None:
+            return counted
         return await self._connection.ask("usage", {"box": self.number}, reports.parse_consumption)
 
 
@@ -114,6 +124,11 @@ class Keeper:
         return self._powers
 
     @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked for anything."""
+        return not self._is_closing and not self._ended.done() and self._pidfd is not None
+
+    @property
     def stub_pid(self) -> int:
         """The process of the keeper that is a child of this one."""
         return self._started.stub.pid
@@ -133,6 +148,39 @@ class Keeper:
             if answer.done() and not answer.cancelled() and answer.exception() is None:
                 self._discard(answer.result())
             raise
+
+    async def raise_zygote(self, order: ZygoteOrder) -> int:
+        """Start a zygote and wait until it has loaded its packages; its number.
+
+        Raises InvalidSpec, Unsupported, StartFailed (with what its packages raised), BoxDied.
+        """
+        fields = {
+            "argv": order.argv,
+            "env": dict(order.env),
+            "tree": order.tree,
+            "loading": order.loading,
+            "making": order.making,
+        }
+        return await self._connection.ask("zygote", {"order": fields}, lambda ok: int(ok["zygote"]))
+
+    async def park(self, zygote: int, limits: Limits, fds: Sequence[int]) -> KeptBox:
+        """Have *zygote* make a box with *fds* as its 0, 1 and 2; they stay the caller's.
+
+        Returns when its agent stands behind its walls and waits to be greeted. Raises NotFound (no such
+        zygote any more), StartFailed, BoxDied.
+        """
+        asked = {"zygote": zygote, "limits": asdict(limits)}
+        answer = self._connection.ask("park", asked, lambda ok: self._adopt(ok, answer), fds)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                self._discard(answer.result())
+            raise
+
+    async def fit(self, box: KeptBox, fit: Fit) -> None:
+        """Change the limits of a parked box, before anything runs in it. Raises StartFailed, BoxDied."""
+        await self._connection.ask("fit", {"box": box.number, "fit": asdict(fit)}, lambda _: None)
 
     async def sweep(self) -> int:
         """Remove what dead keepers left behind; the number of things removed."""
@@ -190,7 +238,7 @@ class Keeper:
     def _adopt(self, ok: Mapping[str, Any], answer: asyncio.Future[KeptBox]) -> KeptBox:
         number = int(ok["box"])
         self._endings[number] = self._loop.create_future()
-        box = KeptBox(number, self._connection, self._endings[number])
+        box = KeptBox(number, self._connection, self._endings[number], ok.get("groups"))
         if answer.cancelled():
             self._discard(box)
         return box

@@ -12,7 +12,7 @@ MAX_DESCRIPTORS = 16
 WORKSPACE_MARK = "{workspace}"  # replaced in argv by the path of the box's workspace
 
 Identity = Literal["own", "box"]
-Cause = Literal["exited", "killed", "keeper_died"]
+Cause = Literal["exited", "killed", "warden_died", "keeper_died"]
 Code = Literal["invalid", "unsupported", "not_found", "conflict", "start_failed", "stuck", "namespaces"]
 
 
@@ -142,11 +142,13 @@ def _is_name(value: object) -> bool:
     return value[0].isalnum() and all(letter.isalnum() or letter in "._-" for letter in value)
 
 
-def _is_argv(value: object) -> bool:
+def is_argv(value: object) -> bool:
+    """Strings without NUL, an absolute path first."""
     return isinstance(value, tuple) and bool(value) and all(map(_is_text, value)) and value[0].startswith("/")
 
 
-def _is_environment(value: object) -> bool:
+def is_environment(value: object) -> bool:
+    """Variables by name, all without NUL."""
     if not isinstance(value, Mapping):
         return False
     return all(_is_text(name) and name and "=" not in name and _is_text(text) for name, text in value.items())
@@ -164,17 +166,18 @@ def _is_extra(value: object) -> bool:
     return all(is_count(number) and 3 <= number < 256 for number in value)
 
 
-def _is_cpu(value: Any) -> bool:
+def is_cpu(value: Any) -> bool:
+    """A number of processors that can be enforced, or None."""
     is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
     return value is None or (is_real and 0.01 <= value <= 4096)  # NaN fails the comparison
 
 
 _LAUNCH_CLAIMS: tuple[tuple[str, Callable[[object], bool], str], ...] = (
-    ("argv", _is_argv, "a tuple of strings without NUL that starts with an absolute path"),
-    ("env", _is_environment, "strings without NUL, names not empty and without ="),
+    ("argv", is_argv, "a tuple of strings without NUL that starts with an absolute path"),
+    ("env", is_environment, "strings without NUL, names not empty and without ="),
     ("identity", lambda value: value in ("own", "box"), "own or box"),
     ("memory", lambda value: value is None or is_positive(value), "a positive number of bytes or None"),
-    ("cpu", _is_cpu, "a number of processors between 0.01 and 4096 or None"),
+    ("cpu", is_cpu, "a number of processors between 0.01 and 4096 or None"),
     ("pids", lambda value: value is None or is_positive(value), "a positive integer or None"),
     ("rlimits", _is_rlimits, "counts by the names of walls.rlimits"),
     (

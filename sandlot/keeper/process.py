@@ -13,13 +13,15 @@ import select
 import signal
 import socket
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from . import packets, protocol, sweep
-from .boxes import PATIENCE, Boxes, Supplies
+from .boxes import PATIENCE, Boxes
 from .launch import Refusal
+from .nursery import Nursery
+from .supplies import Supplies
 
 _LONGEST_QUEUE = 1024
 _REQUESTS_PER_TURN = 32  # dead children are looked at in between
@@ -33,6 +35,8 @@ class KeeperProcess:
         channel.setblocking(False)
         self._channel, self._supplies = channel, supplies
         self._boxes = Boxes(supplies, self._tell)
+        self._watchers: dict[int, Callable[[], None]] = {}
+        self._nursery = Nursery(supplies, self._boxes, self._tell, self._watch)
         self._queue: deque[bytes] = deque()
         self._is_serving = True
         self._poll = select.poll()
@@ -62,11 +66,28 @@ class KeeperProcess:
             _drain(self._deaths)
         if ready.get(self._channel.fileno(), 0) & ~select.POLLOUT:
             self._receive()
+        self._call(ready)
         self._welcome()
         self._boxes.reap()
-        pause = self._boxes.settle()
+        pause = self._settle()
         self._send()
         return pause
+
+    def _settle(self) -> float | None:
+        pauses = [pause for pause in (self._boxes.settle(), self._nursery.settle()) if pause is not None]
+        return min(pauses, default=None)
+
+    def _watch(self, descriptor: int, ready: Callable[[], None] | None) -> None:
+        if ready is not None:
+            self._watchers[descriptor] = ready
+            self._poll.register(descriptor, select.POLLIN)
+        elif self._watchers.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+    def _call(self, ready: Mapping[int, int]) -> None:
+        for descriptor in ready:
+            if (watcher := self._watchers.get(descriptor)) is not None:
+                watcher()
 
     def _interest(self) -> int:
         reading = select.POLLIN if len(self._queue) < _LONGEST_QUEUE else 0
@@ -110,8 +131,18 @@ class KeeperProcess:
             case "spawn" if request.launch is not None:
                 errors = self._boxes.spawn(request.id, request.launch, descriptors)
                 self._poll.register(errors, select.POLLIN)
+            case "zygote" if request.order is not None:
+                self._nursery.raise_zygote(request.id, request.order)
+            case "park" if request.limits is not None:
+                self._nursery.park(request.id, request.zygote, request.limits, descriptors)
+            case "fit" if request.fit is not None:
+                self._nursery.fit(request.id, request.box, request.fit)
+            case "kill" if self._nursery.has(request.box):
+                self._nursery.kill(request.id, request.box)
             case "kill":
                 self._boxes.kill(request.id, request.box)
+            case "usage" if self._nursery.has(request.box):
+                self._tell({"id": request.id, "ok": self._nursery.consumption(request.box)})
             case "usage":
                 self._tell({"id": request.id, "ok": asdict(self._boxes.consumption(request.box))})
             case "sweep":
@@ -136,9 +167,10 @@ class KeeperProcess:
     def _end(self) -> None:
         # Not left to the kernel alone: control groups and mounts outlive the processes in them.
         self._boxes.kill_all()
+        self._nursery.kill_all()
         waited = 0.0
-        while not self._boxes.is_empty and waited < PATIENCE:
-            pause = self._boxes.settle() or 0.0
+        while not (self._boxes.is_empty and self._nursery.is_empty) and waited < PATIENCE:
+            pause = self._settle() or 0.0
             select.select([self._deaths], [], [], max(pause, 0.001))
             waited += pause
             _drain(self._deaths)

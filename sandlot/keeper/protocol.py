@@ -14,17 +14,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .launch import KeptMount, Launch, Powers, Refusal, WorkspaceMount, demand
+from .orders import Fit, Limits, ZygoteOrder
 from .shapes import MAX_PACKET, demand_fields, number, parse_object, record
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A verb with its number; `launch` for spawn, `box` for kill and usage."""
+    """A verb with its number and what it is about."""
 
     id: int
     verb: str
     launch: Launch | None = None
     box: int = 0
+    order: ZygoteOrder | None = None
+    zygote: int = 0
+    limits: Limits | None = None
+    fit: Fit | None = None
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -50,13 +55,25 @@ def parse_request(packet: bytes, descriptors: int) -> Request:
         raise Refusal("invalid", f"verb {verb!r} is none of {', '.join(sorted(_VERB_FIELDS))}")
     demand_fields(verb, message, {"id", "verb", *_VERB_FIELDS[verb]})
     asked = number(message, "id")
-    if verb != "spawn" and descriptors:
+    if verb not in ("spawn", "park") and descriptors:
         raise Refusal("invalid", f"{verb} takes no descriptors, {descriptors} came")
     if verb == "spawn":
         launch = _parse_launch(message["launch"])
         is_right = descriptors == 3 + len(launch.extra_fds)
         demand("number of descriptors", descriptors, is_right, "3 and the extra ones")
         return Request(asked, verb, launch=launch)
+    if verb == "zygote":
+        return Request(asked, verb, order=_parse_order(message["order"]))
+    if verb == "park":
+        demand("number of descriptors", descriptors, descriptors == len("012"), "3")
+        limits = Limits(**record(Limits, message["limits"]))
+        return Request(asked, verb, zygote=number(message, "zygote"), limits=limits)
+    if verb == "fit":
+        fit = record(Fit, message["fit"])
+        fit["limits"] = Limits(**record(Limits, fit["limits"]))
+        if fit["kept"] is not None:
+            fit["kept"] = KeptMount(**record(KeptMount, fit["kept"]))
+        return Request(asked, verb, box=number(message, "box"), fit=Fit(**fit))
     return Request(asked, verb, box=number(message, "box") if "box" in message else 0)
 
 
@@ -80,8 +97,20 @@ def _parse_launch(shape: object) -> Launch:
     return Launch(**value)
 
 
+def _parse_order(shape: object) -> ZygoteOrder:
+    value = record(ZygoteOrder, shape)
+    for name in ("argv", "tree"):
+        demand(f"zygote {name}", value[name], isinstance(value[name], list), "a list")
+    value["argv"] = tuple(value["argv"])
+    value["tree"] = tuple(tuple(entry) if isinstance(entry, list) else entry for entry in value["tree"])
+    return ZygoteOrder(**value)
+
+
 _VERB_FIELDS: Mapping[str, frozenset[str]] = {
     "spawn": frozenset({"launch"}),
+    "zygote": frozenset({"order"}),
+    "park": frozenset({"zygote", "limits"}),
+    "fit": frozenset({"box", "fit"}),
     "kill": frozenset({"box"}),
     "usage": frozenset({"box"}),
     "sweep": frozenset(),

@@ -48,7 +48,17 @@ class NotStarted:
     reason: Refusal
 
 
-Report = Reply | Ready | Ended | Born | NotStarted
+@dataclass(frozen=True, slots=True)
+class ZygoteEnded:
+    """A zygote's warden is gone, and every box of it with it."""
+
+    zygote: int
+
+
+Report = Reply | Ready | Ended | Born | NotStarted | ZygoteEnded
+
+
+_CAUSES = ("exited", "killed", "warden_died")
 
 
 def launch_fields(launch: Launch) -> dict[str, Any]:
@@ -97,6 +107,9 @@ def _parse_event(message: Mapping[str, Any]) -> Report:
         case "exit":
             demand_fields("event", message, {"event", "box", "exit"})
             return Ended(number(message, "box"), _parse_exit(message["exit"]))
+        case "zygote_ended":
+            demand_fields("event", message, {"event", "zygote"})
+            return ZygoteEnded(number(message, "zygote"))
         case "not_started":
             demand_fields("event", message, {"event", "error"})
             return NotStarted(_parse_refusal(message["error"]))
@@ -108,7 +121,7 @@ def _parse_exit(shape: object) -> Exit:
     value = record(Exit, shape)
     wait_status, cause = value.pop("wait_status"), value.pop("cause")
     demand("wait status", wait_status, is_count(wait_status), "a number")
-    demand("cause", cause, cause in ("exited", "killed"), "exited or killed")
+    demand("cause", cause, cause in _CAUSES, " or ".join(_CAUSES))
     return Exit(wait_status, cause, **_counts(value))
 
 

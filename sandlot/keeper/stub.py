@@ -24,10 +24,10 @@ from typing import Any, NoReturn
 from ..walls import mounts, namespaces, session, users
 from ..walls.cgroup import LIMITED
 from . import packets, protocol, uids, workspaces
-from .boxes import Supplies
 from .cgroups import Groups, this_owner
 from .launch import Powers, Refusal
 from .process import KeeperProcess
+from .supplies import Supplies
 from .uids import UidBlock
 from .workspaces import Workspaces
 

@@ -7,7 +7,7 @@ Their processes and mounts went with their namespaces, and the loop devices of k
 from __future__ import annotations
 
 from . import uids
-from .boxes import Supplies
+from .supplies import Supplies
 
 
 def sweep(supplies: Supplies) -> int:

@@ -1,4 +1,4 @@
-"""Host uids nobody else has: blocks of 1024 from 1,900,000,000 up, one block per keeper, held by flock(2).
+"""Host uids nobody else has: blocks of 131,072 from 1,900,000,000 up, one per keeper, held by flock(2).
 
 Keepers know of each other by the run directory: all of a host that run as root should share it. Where they do
 not (systemd gives each service one of its own), the search begins elsewhere for each directory. The lock and
@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from . import census
@@ -19,8 +20,10 @@ from .launch import Refusal
 FIRST_UID = 1_900_000_000
 KEPT_UID = FIRST_UID - 1
 """Who owns the files of kept workspaces on the disk, where mounts can show them as a box's."""
-BLOCK_SIZE = 1024
-BLOCKS = 4096
+BLOCK_SIZE = 1 << 17
+BLOCKS = 1024
+SHARE = 1 << 13
+"""Uids for boxes that come one by one; the rest of a block is lent in ranges of this size."""
 
 
 class UidBlock:
@@ -32,6 +35,7 @@ class UidBlock:
         self._taken: set[int] = set()
         self._turn = 0
         self._used: set[int] = set()
+        self._ranges = set(range(1, BLOCK_SIZE // SHARE))
 
     @property
     def first(self) -> int:
@@ -46,11 +50,23 @@ class UidBlock:
                 self._taken.add(uid)
                 self._used.add(uid)
                 return uid
-        raise Refusal("start_failed", f"all {BLOCK_SIZE} uids of this keeper are in use: end some boxes")
+        raise Refusal("start_failed", f"all {SHARE} uids of this keeper are in use: end some boxes")
 
     def give_back(self, uid: int) -> None:
         """The box of *uid* is gone."""
         self._taken.discard(uid)
+
+    def lend(self) -> UidRange:
+        """SHARE uids in a row that are nobody's. Refusal when all are lent."""
+        if not self._ranges:
+            raise Refusal("start_failed", "all ranges of uids are lent: close some environments' zygotes")
+        number = min(self._ranges)
+        self._ranges.remove(number)
+        return UidRange(self.first + number * SHARE, SHARE)
+
+    def take_back(self, lent: UidRange) -> None:
+        """No process lives under *lent* any more."""
+        self._ranges.add((lent.first - self.first) // SHARE)
 
     def release(self) -> None:
         """Give the whole block back; nothing of it may live."""
@@ -59,7 +75,33 @@ class UidBlock:
 
     def _in_turn(self) -> Iterator[int]:
         # Oldest first: what a box left behind under its uid has the longest time to vanish.
-        return (self.first + (self._turn + step) % BLOCK_SIZE for step in range(BLOCK_SIZE))
+        return (self.first + (self._turn + step) % SHARE for step in range(SHARE))
+
+
+class UidRange:
+    """Uids in a row for one user namespace: the first is its maker's, the others are for boxes.
+
+    A box's uid is free once the first process of its pid namespace is dead: nothing in there outlives that.
+    """
+
+    def __init__(self, first: int, size: int) -> None:
+        """None is taken."""
+        self.first, self.size = first, size
+        self._next = 1
+        self._free: deque[int] = deque()
+
+    def take(self) -> int:
+        """A uid as a number within the range, the one longest free. Refusal when all are taken."""
+        if self._next < self.size:
+            self._next += 1
+            return self._next - 1
+        if not self._free:
+            raise Refusal("start_failed", f"all {self.size} uids of this zygote are in use: end some boxes")
+        return self._free.popleft()
+
+    def give_back(self, number: int) -> None:
+        """Its box is gone."""
+        self._free.append(number)
 
 
 def claim(directory: int, host_proc: int) -> UidBlock:

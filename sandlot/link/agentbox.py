@@ -8,29 +8,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.engine import Terminal
-from sandlot.contracts.errors import BoxDied, Conflict, Misuse, StartFailed
+from sandlot.contracts.errors import BoxDied, Conflict, Misuse
 from sandlot.contracts.events import Event, Exited, Failed, Reason, exit_code_of
 from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation
-from sandlot.wire.frames import FrameError
 
-from . import replies, running
+from . import running
 from .calls import Calls, Patience
 from .channel import Channel
-from .connection import Connection, ConnectionEnded
 from .files import BoxFiles
-from .life import Death, Life
+from .greeting import Greeted, greet
+from .life import Death, Life, Usage
 from .places import Places
 from .processes import BoxProcesses
 from .terminal import BoxTerminal
+from .value import Value
 
-AGENT_FEATURES = Feature.FILES | Feature.PROCESSES | Feature.TERMINALS | Feature.FILE_WATCH
+AGENT_FEATURES = Feature.FILES | Feature.PROCESSES | Feature.TERMINALS | Feature.FILE_WATCH | Feature.HANDLERS
 """What every AgentBox can do; limits and networks are the engine's to add."""
 
 
@@ -40,6 +40,7 @@ class BoxFacts:
 
     `env` is the whole environment programs get but for what a command adds. `output_limit` is in bytes
     per stream. `enforced` names the outer walls and limits; the agent's own are added from its HELLO.
+    `unused` is what counts as used before the first command; with None `Life.usage` is asked then.
     """
 
     engine: str
@@ -50,6 +51,7 @@ class BoxFacts:
     output_limit: int = DEFAULT_LIMITS.output or 2**20
     places: Places = field(default_factory=Places)
     patience: Patience = field(default_factory=Patience)
+    unused: Usage | None = None
 
 
 class AgentBox(BoxFiles, BoxProcesses):
@@ -63,7 +65,7 @@ class AgentBox(BoxFiles, BoxProcesses):
         self._facts, self._calls = facts, calls
         self._feeders: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
-        self._ending = asyncio.ensure_future(self._watch())
+        self._ending: asyncio.Task[Ending] | None = None
 
     @classmethod
     async def connect(
@@ -74,33 +76,36 @@ class AgentBox(BoxFiles, BoxProcesses):
         Raises StartFailed when it does not answer *within* so many seconds, breaks the protocol or
         lacks a wall; the box is killed then.
         """
-        calls = Calls(channel, life, facts.places, facts.patience)
-        is_up = False
-        try:
-            async with asyncio.timeout(within):
-                walls = await _greet(calls.connection, facts.places, plan)
-            is_up = True
-        except ConnectionEnded as error:
-            raise StartFailed(_stillborn(calls, (await calls.death()).detail)) from error
-        except TimeoutError as error:
-            raise StartFailed(_stillborn(calls, f"its agent did not answer within {within:g} s")) from error
-        except FrameError as error:
-            raise StartFailed(_stillborn(calls, str(error))) from error
-        finally:
-            if not is_up:
-                calls.connection.close()
-                await asyncio.shield(life.kill())
-        enforced = tuple(sorted({*facts.enforced, *walls}))
-        return cls(replace(facts, enforced=enforced), calls)
+        greeted = await greet(
+            channel,
+            life,
+            facts.places,
+            plan,
+            within=within,
+            patience=facts.patience,
+            unused=facts.unused,
+        )
+        return cls.of(facts, greeted)
+
+    @classmethod
+    def of(cls, facts: BoxFacts, greeted: Greeted) -> AgentBox:
+        """The box of an agent that has been *greeted*."""
+        enforced = tuple(sorted({*facts.enforced, *greeted.walls}))
+        return cls(replace(facts, enforced=enforced), greeted.calls)
 
     async def run(self, command: Command) -> AsyncGenerator[Event, None]:
         if command.background:
             yield Failed(Conflict.code, "a background command has no events of its own: use start")
             return
+        limit = command.output_limit or self._facts.output_limit
+        short = running.short(command)
         try:
-            async with aclosing(self._run(command)) as events:
-                async for event in events:
-                    yield event
+            async with self._calls.request("run", short or (), **self._fields(command, limit)) as stream:
+                feeding = running.feeding(stream, command) if short is None else nullcontext()
+                run = running.Run(self._calls, stream, command.timeout, limit, Value(command.handler))
+                async with feeding, aclosing(run.events()) as events:
+                    async for event in events:
+                        yield event
         except BoxDied as error:
             code = exit_code_of(Reason.BOX_DIED, None, None)
             yield Exited(Reason.BOX_DIED, code, who=error.who)
@@ -114,20 +119,14 @@ class AgentBox(BoxFiles, BoxProcesses):
         return await BoxTerminal.start(self._calls, fields, command)
 
     async def ended(self) -> Ending:
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._watch())
         return await asyncio.shield(self._ending)
 
     async def close(self) -> None:
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._end())
         await asyncio.shield(self._closing)
-
-    async def _run(self, command: Command) -> AsyncGenerator[Event, None]:
-        limit = command.output_limit or self._facts.output_limit
-        async with self._calls.request("run", **self._fields(command, limit)) as stream:
-            run = running.Run(self._calls, stream, command.timeout, limit)
-            async with running.feeding(stream, command), aclosing(run.events()) as events:
-                async for event in events:
-                    yield event
 
     def _fields(self, command: Command, limit: int) -> dict[str, object]:
         workdir = self._calls.places.directory(command.workdir)
@@ -157,21 +156,3 @@ def ending_of(death: Death, mistrust: str | None, at: float, *, is_out_of_memory
     if is_out_of_memory and death.who != "keeper":
         return Ending(EndReason.OUT_OF_MEMORY, at, detail)
     return Ending(EndReason.BOX_DIED, at, detail)
-
-
-async def _greet(connection: Connection, places: Places, plan: Mapping[str, object]) -> frozenset[str]:
-    """The walls that are up; raises FrameError when one of *plan* is not."""
-    roots = [str(root.real) for root in places.roots]
-    hello = {"protocol": replies.PROTOCOL, "workspace": places.workspace, "roots": roots, "plan": plan}
-    greeting = replies.greeting(await connection.greet(hello))
-    wanted = plan.get("walls")
-    missing = set(wanted if isinstance(wanted, (list, tuple)) else ()) - greeting.walls
-    if missing:
-        raise FrameError(f"the box lacks the walls {', '.join(sorted(missing))}")
-    return greeting.walls
-
-
-def _stillborn(calls: Calls, what: str) -> str:
-    tail = calls.connection.diagnostics().decode("utf-8", "replace").strip()[-1000:]
-    said = f", saying: {tail}" if tail else ""
-    return f"the box did not start ({what}){said}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sandlot.wire.frames import (
@@ -45,6 +45,13 @@ class ConnectionEnded(Exception):
 
 class StreamEnded(Exception):
     """The agent has answered already: what was still to be sent is of no use."""
+
+
+class Saying(NamedTuple):
+    """One thing to be said to an agent on a stream, which fits one frame."""
+
+    kind: int
+    data: bytes = b""
 
 
 class Arrival(NamedTuple):
@@ -90,10 +97,14 @@ class Stream:
         while view:
             await self._until_sendable()
             piece = bytes(view[: min(self._window.available, MAX_PAYLOAD)])
-            self._window.spend(len(piece))
-            self._connection.post(Frame(kind, self.number, piece))
+            self._connection.post(self.spent(Saying(kind, piece)))
             await self._connection.drained()
             view = view[len(piece) :]
+
+    def spent(self, saying: Saying) -> Frame:
+        """*saying* as a frame, its bytes counted. Raises FrameError when there is less credit."""
+        self._window.spend(len(saying.data))
+        return Frame(saying.kind, self.number, saying.data)
 
     def post(self, kind: int, value: Mapping[str, Any] | None = None) -> None:
         """Send a frame that costs no credit: an end mark, SIGNAL, RESIZE, CANCEL."""
@@ -177,6 +188,7 @@ class Connection:
         self._streams: dict[int, Stream] = {}
         self._crowded: set[int] = set()
         self._next = 1
+        self._preface = b""
         self._greeting: asyncio.Future[Mapping[str, Any]] | None = None
 
     async def greet(self, greeting: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -186,24 +198,38 @@ class Connection:
         self.post(json_frame(Kind.HELLO, 0, dict(greeting)))
         return await self._greeting
 
+    def claim(self, terms: Mapping[str, Any]) -> None:
+        """Send CLAIM with the first request: nobody else waits for it."""
+        self._preface = encode(json_frame(Kind.CLAIM, 0, dict(terms)))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return not self._streams
+
     @property
     def is_full(self) -> bool:
         """Whether as many requests are under way as one box may have."""
         return len(self._streams) >= MAX_STREAMS
 
-    def open(self, request: Mapping[str, Any]) -> Stream:
-        """Begin a stream with *request*. Raises ConnectionEnded, FrameError when it fits no frame."""
+    def open(self, request: Mapping[str, Any], sayings: Iterable[Saying] = ()) -> Stream:
+        """Begin a stream with *request*, and *sayings* in the same write.
+
+        Raises ConnectionEnded, FrameError when it fits no frame or its first credit.
+        """
         if self.ending is not None:
             raise ConnectionEnded(self.ending)
-        frame = json_frame(Kind.OPEN, self._next, dict(request))
-        stream = self._streams[self._next] = Stream(self._next, self)
+        stream = Stream(self._next, self)
+        frames = [json_frame(Kind.OPEN, self._next, dict(request)), *map(stream.spent, sayings)]
+        self._streams[self._next] = stream
         self._next += 2
-        self.post(frame)
+        self.post(*frames)
         return stream
 
-    def post(self, frame: Frame) -> None:
-        """Queue a frame."""
-        self._channel.write(encode(frame))
+    def post(self, *frames: Frame) -> None:
+        """Queue *frames*, in one write."""
+        said, self._preface = self._preface, b""
+        self._channel.write(b"".join((said, *map(encode, frames))))
 
     async def drained(self) -> None:
         """Wait until little is queued."""

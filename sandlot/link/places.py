@@ -6,6 +6,7 @@ directory of the host, and paths are translated on their way in and out.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -47,6 +48,7 @@ class Places:
             raise PathEscape(f"{str(path)!r} is outside the sandbox's files: they are in {reachable}")
         return found
 
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - of few places, and almost always of one directory
     def directory(self, path: PurePosixPath) -> str:
         """As `real`, but a directory outside the roots is left as it is: a program may start anywhere."""
         path = sandbox_path(path)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.errors import Misuse, TimedOut, Unavailable
+from sandlot.contracts.errors import InvalidSpec, Misuse, TimedOut, Unavailable
 from sandlot.wire.frames import FrameError, Kind
 
 from . import replies, running
@@ -31,6 +31,8 @@ class BoxProcesses:
 
     async def start(self, command: Command) -> str:
         """As Processes.start. Without `stdin` the input stays open for `feed`; with it, it ends there."""
+        if command.handler is not None:
+            raise InvalidSpec("a handler does not run in the background: nobody would take what it returns")
         fields = {**self._fields(command, running.UNBOUNDED), "background": True}
         async with self._calls.request("run", **fields) as stream:
             with suppress(StreamEnded):  # the conclusion says why

@@ -1,7 +1,7 @@
 """One command under way: what is asked of the agent, its events, and the bounds the host keeps itself.
 
 The agent enforces the timeout and the output limit; both are enforced here again, because the agent shares
-a kernel with what it guards: a quarter of a second after the timeout the whole box is killed.
+a kernel with what it guards: when it does not tell the end in time (Patience.overdue), the box is killed.
 """
 
 from __future__ import annotations
@@ -24,18 +24,16 @@ from sandlot.contracts.events import (
     Stdout,
     exit_code_of,
 )
-from sandlot.wire.frames import FrameError, Kind
+from sandlot.wire.frames import MAX_PAYLOAD, FrameError, Kind
 
 from . import replies
 from .calls import Calls
-from .connection import Arrival, ConnectionEnded, Stream, StreamEnded
+from .connection import Arrival, ConnectionEnded, Saying, Stream, StreamEnded
 from .life import Death, Usage
-
-OVERDUE = 0.25
-"""Seconds after a command's timeout at which its box is killed."""
+from .value import Value, asked
 
 START_GRACE = 5.0
-"""Seconds the agent has to start a command before that."""
+"""Seconds the agent has to start a command before its timeout begins."""
 
 OWN_CPU = 0.025
 """Seconds of processor time that agent and supervisor may have used for a command themselves."""
@@ -56,18 +54,39 @@ def request(command: Command, env: Mapping[str, str], workdir: str, output_limit
         "env": dict(env),
         "workdir": workdir,
         "timeout": command.timeout,
-        "stdin": True,
+        "stdin": command.stdin is not None or size is not None or command.background,
         "tty": None if size is None else {"rows": size.rows, "columns": size.columns},
         "output_limit": output_limit,
         "flood_limit": min(max(_LEAST_FLOOD, _FLOOD_FACTOR * output_limit), UNBOUNDED),
         "background": command.background,
+        "last": command.last,
+        "handler": asked(command.handler),
     }
+
+
+def short(command: Command) -> tuple[Saying, ...] | None:
+    """All that *command* is ever sent, when each part fits one frame; None when it takes `feeding`."""
+    if not (command.stdin is None or isinstance(command.stdin, bytes)):
+        return None
+    said: list[Saying] = []
+    if command.code is not None:
+        said += [Saying(Kind.SOURCE, _source(command)), Saying(Kind.SOURCE_END)]
+    if command.stdin:
+        said.append(Saying(Kind.INPUT, command.stdin))
+    said.append(Saying(Kind.INPUT_END))
+    return tuple(said) if all(len(each.data) <= MAX_PAYLOAD for each in said) else None
+
+
+def _source(command: Command) -> bytes:
+    """Its text, and behind it the event of its handler."""
+    event = b"" if command.handler is None else command.handler.text
+    return (command.code or "").encode("utf-8", "surrogatepass") + event
 
 
 async def send_source(stream: Stream, command: Command) -> None:
     """Send a command's text, if it is one of text. Raises StreamEnded, ConnectionEnded."""
     if command.code is not None:
-        await stream.send(Kind.SOURCE, command.code.encode("utf-8", "surrogatepass"))
+        await stream.send(Kind.SOURCE, _source(command))
         stream.post(Kind.SOURCE_END)
 
 
@@ -127,6 +146,7 @@ class Run:
     stream: Stream
     timeout: float | None
     limit: int
+    value: Value = field(default_factory=Value)
     is_overdue: bool = False
     _before: asyncio.Future[Usage] | None = None
     _number: int = 0
@@ -154,9 +174,9 @@ class Run:
                     yield event
                 elif event is not None and early is not None:
                     _hold(early, event)
-            for held in early or ():
+            last = await self.value.concluded(await self._ending(arrival, out, err))
+            for held in (*(early or ()), *last):
                 yield held
-            yield await self._ending(arrival, out, err)
         except (ConnectionEnded, FrameError) as error:
             if isinstance(error, FrameError):
                 self.calls.distrust(str(error))
@@ -174,7 +194,7 @@ class Run:
     def _open_account(self) -> None:
         self._number = self.calls.commands
         if self.calls.is_one_alone:
-            self._before = asyncio.ensure_future(self.calls.usage())
+            self._before = self.calls.account()
 
     def _accounted(self, end: Exited, after: Usage) -> Exited:
         """*end* with what the control group counted, which no program can talk down.
@@ -198,6 +218,8 @@ class Run:
             return Stdout(kept)
         if arrival.kind == Kind.ERROUT and (kept := err.take(arrival.data)):
             return Stderr(kept)
+        if arrival.kind == Kind.VALUE:
+            self.value.add(arrival.data)
         return None
 
     def disarm(self) -> None:
@@ -209,7 +231,8 @@ class Run:
         self.disarm()
         if self.timeout is not None:
             loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(self.timeout + OVERDUE + grace, self._overdue)
+            seconds = self.timeout + self.calls.patience.overdue + grace
+            self._alarm = loop.call_later(seconds, self._overdue)
 
     def _overdue(self) -> None:
         # DONE may lie here unread because the caller is slow: then all is well.
@@ -230,6 +253,8 @@ class Run:
         if went_wrong and is_out_of_memory:
             code = exit_code_of(Reason.OUT_OF_MEMORY, None, None)
             end = replace(end, reason=Reason.OUT_OF_MEMORY, exit_code=code)
+        if not (out.is_truncated or err.is_truncated):
+            return end
         return replace(
             end,
             stdout_truncated=end.stdout_truncated or out.is_truncated,

@@ -11,7 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Tuple
 
-PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -50,14 +49,9 @@ def held() -> Tuple[int, int, int]:
 
 def _empty_bounding_set() -> None:
     for capability in range(LAST_CAPABILITY + 1):
-        if _is_bounded_in(capability):
+        try:
             prctl(PR_CAPBSET_DROP, capability)
-
-
-def _is_bounded_in(capability: int) -> bool:
-    try:
-        return bool(prctl(PR_CAPBSET_READ, capability))
-    except OSError as error:
-        if error.errno == errno.EINVAL:
-            return False  # this kernel does not know it
-        raise
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return  # this kernel knows no more

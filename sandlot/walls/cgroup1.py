@@ -39,12 +39,15 @@ class Group:
     directories: Mapping[str, str]
 
     @classmethod
-    def create(cls, parent: str, name: str, *, root: str = "/") -> Group:
+    def create(cls, parent: str, name: str, *, root: str = "/", with_switch: bool = True) -> Group:
         """Make a new group below the caller's own; `parent` ("" or a path of existing groups) comes between.
 
+        with_switch: also one in the version 2 hierarchy, where there is one.
         Raises FileExistsError for a name in use, OSError where groups cannot be made; then nothing is left.
         """
         directories = _places(parent, name, root)
+        if not with_switch:
+            directories.pop(UNIFIED, None)
         if not directories:
             raise OSError(errno.EOPNOTSUPP, "no version 1 control group here can be written; run as root")
         made: List[str] = []

@@ -62,29 +62,54 @@ def abi() -> int:
         raise OSError(error.errno, f"Landlock is not available: {hint}") from error
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str], *, devices: Sequence[str], tcp: bool) -> int:
-    """Confine this thread and all it starts to the trees named; returns the ABI that did it.
+def ruleset(
+    readable: Iterable[str],
+    writable: Iterable[str],
+    *,
+    devices: Sequence[str],
+    tcp: bool,
+    scoped: bool = True,
+) -> int:
+    """A descriptor of what `enter` confines to: the trees named, and nothing else.
 
     readable: trees to read and execute; a missing one is skipped, which only takes access away.
     writable: trees to do everything in but make device nodes.
     devices: files or trees to use as devices; a missing one is skipped.
     tcp: False also refuses TCP bind and connect where the ABI has it (4).
-    Needs no_new_privs or CAP_SYS_ADMIN. Raises OSError, also for a writable path that is missing.
+    scoped: where the ABI has it (6), what is outside cannot be signalled or reached by abstract socket.
+    Raises OSError, also for a writable path that is missing.
     """
     version = abi()
-    attributes = ruleset_attributes(version, tcp=tcp)
-    ruleset = syscall("landlock_create_ruleset", attributes, len(attributes), 0)
+    attributes = ruleset_attributes(version, tcp=tcp, scoped=scoped)
+    made = syscall("landlock_create_ruleset", attributes, len(attributes), 0)
     try:
         for path in readable:
-            _allow(ruleset, path, READ & rights(version), optional=True)
+            _allow(made, path, READ & rights(version), optional=True)
         for path in writable:
-            _allow(ruleset, path, WRITE & rights(version), optional=False)
+            _allow(made, path, WRITE & rights(version), optional=False)
         for path in devices:
-            _allow(ruleset, path, DEVICE & rights(version), optional=True)
-        syscall("landlock_restrict_self", ruleset, 0)
-    finally:
-        os.close(ruleset)
-    return version
+            _allow(made, path, DEVICE & rights(version), optional=True)
+    except OSError:
+        os.close(made)
+        raise
+    return made
+
+
+def widen(made: int, writable: Iterable[str]) -> None:
+    """Let a `ruleset` that is still to be entered allow writing beneath other trees too. Raises OSError.
+
+    What counts is the tree that stands at a path now: a rule does not reach what is mounted over it later.
+    """
+    for path in writable:
+        _allow(made, path, WRITE & rights(abi()), optional=False)
+
+
+def enter(made: int) -> None:
+    """Confine this thread and all it starts to a `ruleset`, within what confines it already.
+
+    Needs no_new_privs or CAP_SYS_ADMIN. Raises OSError.
+    """
+    syscall("landlock_restrict_self", made, 0)
 
 
 def rights(version: int) -> int:
@@ -95,13 +120,13 @@ def rights(version: int) -> int:
     return known
 
 
-def ruleset_attributes(version: int, *, tcp: bool) -> bytes:
+def ruleset_attributes(version: int, *, tcp: bool, scoped: bool = True) -> bytes:
     """Struct landlock_ruleset_attr as long as an ABI version knows it; all is handled, nothing granted."""
     fields = [rights(version)]
     if version >= NET_ABI:
         fields.append(0 if tcp else BIND_TCP | CONNECT_TCP)
     if version >= SCOPE_ABI:
-        fields.append(SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL)
+        fields.append(SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL if scoped else 0)
     return struct.pack(f"={len(fields)}Q", *fields)
 
 

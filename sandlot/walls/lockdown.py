@@ -10,9 +10,14 @@ from .syscalls import libc, machine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List, Optional, Tuple
+    from typing import Callable, Dict, List, Optional, Tuple
 
     Step = Tuple[str, Callable[[], object]]
+    Key = Tuple[Tuple[str, ...], Tuple[str, ...], Tuple[str, ...], bool, bool]
+
+
+_HIGH = 200  # where nobody puts a payload's streams
+_rulesets: Dict[Key, int] = {}
 
 
 class WallError(Exception):
@@ -48,7 +53,6 @@ def payload(plan: Plan, *, parent: Optional[int] = None) -> List[str]:
     Raises WallError, after which the process must exit without running anything. Each wall can be undone
     by none after it, and seccomp comes last because it refuses what the others need.
     """
-    devices = landlock.DEVICES + landlock.TERMINALS if plan.ipc else landlock.DEVICES
     return _put_up(
         plan,
         [
@@ -56,7 +60,7 @@ def payload(plan: Plan, *, parent: Optional[int] = None) -> List[str]:
             ("rlimits", lambda: rlimits.lower(plan.rlimits)),
             ("capabilities", capabilities.drop_all),
             ("no_new_privs", session.forbid_new_privileges),
-            ("landlock", lambda: _confine(plan, devices)),
+            ("landlock", lambda: _confine(plan, _devices(plan))),
             ("dumpable", session.forbid_dumping),
             ("seccomp", lambda: seccomp.install(plan.network, ipc=plan.ipc)),
         ],
@@ -73,9 +77,50 @@ def prepare(plan: Plan) -> None:
         [
             ("no_new_privs", libc),
             ("rlimits", rlimits.prepare),
+            ("landlock", lambda: _prepare_rules(plan)),
             ("seccomp", lambda: seccomp.filter_for(plan.network, plan.ipc, machine())),
         ],
     )
+
+
+def prepare_late(plan: Plan) -> None:
+    """As `prepare`, for an agent that puts up landlock when payloads of its own wait behind theirs.
+
+    They are no part of its domain, so it must be able to signal what is outside. Raises WallError.
+    """
+    _put_up(plan, [("landlock", lambda: _prepare_rules(plan, scoped=False))])
+
+
+def settle_late(plan: Plan, *, is_moved: bool) -> None:
+    """Put up landlock on such an agent. Raises WallError.
+
+    is_moved: other trees stand at the writable paths now, which it and its payloads are to reach.
+    """
+    for scoped in (True, False) if is_moved else ():
+        made = _rulesets.get(_key(plan, _devices(plan), scoped=scoped))
+        if made is not None:
+            _build("landlock", _widening(made, plan))
+    _put_up(plan, [("landlock", lambda: _confine(plan, _devices(plan), scoped=False))])
+
+
+def _widening(made: int, plan: Plan) -> Callable[[], object]:
+    return lambda: landlock.widen(made, plan.writable)
+
+
+def confine(plan: Plan) -> None:
+    """Put up landlock alone, on a payload that had to wait with it. Raises WallError."""
+    _put_up(plan, [("landlock", lambda: _confine(plan, _devices(plan)))])
+
+
+def held() -> Tuple[int, ...]:
+    """Descriptors that a payload must keep until its walls are up; close-on-exec."""
+    return tuple(_rulesets.values())
+
+
+def release() -> None:
+    """Close them, in a payload whose walls are up."""
+    while _rulesets:
+        os.close(_rulesets.popitem()[1])
 
 
 def _put_up(plan: Plan, steps: List[Step]) -> List[str]:
@@ -97,7 +142,42 @@ def _stand_alone(parent: Optional[int]) -> None:
     session.die_with_parent(parent)
 
 
-def _confine(plan: Plan, devices: Tuple[str, ...]) -> None:
+def _confine(plan: Plan, devices: Tuple[str, ...], *, scoped: bool = True) -> None:
+    made = _rulesets.get(_key(plan, devices, scoped=scoped))
+    if made is not None:
+        landlock.enter(made)
+        return
+    made = _ruleset(plan, devices, scoped=scoped)
+    try:
+        landlock.enter(made)
+    finally:
+        os.close(made)
+
+
+def _prepare_rules(plan: Plan, *, scoped: bool = True) -> None:
+    devices = _devices(plan)
+    made = _ruleset(plan, devices, scoped=scoped)
+    try:
+        high = os.dup2(made, _HIGH + len(_rulesets), inheritable=False)
+    finally:
+        os.close(made)
+    _rulesets[_key(plan, devices, scoped=scoped)] = high
+
+
+def _key(plan: Plan, devices: Tuple[str, ...], *, scoped: bool) -> Key:
+    return plan.readable, plan.writable, devices, plan.network != "none", scoped
+
+
+def _devices(plan: Plan) -> Tuple[str, ...]:
+    return landlock.DEVICES + landlock.TERMINALS if plan.ipc else landlock.DEVICES
+
+
+def _ruleset(plan: Plan, devices: Tuple[str, ...], *, scoped: bool) -> int:
     shared_memory = ("/dev/shm",) if plan.ipc and os.path.isdir("/dev/shm") else ()
-    writable = plan.writable + shared_memory
-    landlock.restrict(plan.readable, writable, devices=devices, tcp=plan.network != "none")
+    return landlock.ruleset(
+        plan.readable,
+        plan.writable + shared_memory,
+        devices=devices,
+        tcp=plan.network != "none",
+        scoped=scoped,
+    )

@@ -11,6 +11,7 @@ from .syscalls import call, syscall
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
 MS_NOEXEC = 0x8
+MS_REMOUNT = 0x20
 MS_NOATIME = 0x400
 MS_BIND = 0x1000
 MS_REC = 0x4000
@@ -96,6 +97,12 @@ def tmpfs(target: str, options: str, *, executable: bool = True) -> None:
     mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV | (0 if executable else MS_NOEXEC), options)
 
 
+def resize(target: str, size: int, inodes: Optional[int] = None) -> None:
+    """Bound a memory file system made by `tmpfs` anew; OSError when more is in it already."""
+    bounds = f"size={size}" if inodes is None else f"size={size},nr_inodes={inodes}"
+    mount("none", target, None, MS_REMOUNT | MS_NOSUID | MS_NODEV, bounds)
+
+
 def device_nodes(target: str, options: str) -> None:
     """A memory file system where device nodes work, for nobody but their maker; `options` as for `tmpfs`."""
     mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NOEXEC, options)
@@ -111,12 +118,24 @@ def proc(target: str) -> None:
     mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
+def terminals(target: str) -> None:
+    """Pseudo-terminals of the caller's own, with the node /ptmx that makes them (devpts)."""
+    mount("devpts", target, "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")
+
+
 def pivot_root(new_root: str) -> None:
     """Make `new_root` (a mount point) the root and detach the old one; the working directory becomes `/`."""
     os.chdir(new_root)
     # pivot_root(".", ".") stacks the old root on the new, so it needs no directory there (pivot_root(2)).
     syscall("pivot_root", b".", b".")
     call("umount2", b".", MNT_DETACH)
+    os.chdir("/")
+
+
+def pivot_root_onto(new_root: str, old: str) -> None:
+    """Make `new_root` the root, with the old one at the directory `old` in it (pivot_root(2))."""
+    os.chdir(new_root)
+    syscall("pivot_root", b".", _path(old))
     os.chdir("/")
 
 

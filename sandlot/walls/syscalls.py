@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Argument = Union[int, bytes, None]
 
 _LOADED: List[ctypes.CDLL] = []
+_MACHINE: List[str] = []
 
 
 def libc() -> ctypes.CDLL:
@@ -31,7 +32,9 @@ def libc() -> ctypes.CDLL:
 
 def machine() -> str:
     """The architecture as the kernel names it, such as `x86_64`."""
-    return os.uname().machine
+    if not _MACHINE:
+        _MACHINE.append(os.uname().machine)
+    return _MACHINE[0]
 
 
 def number(name: str, architecture: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.errors import InvalidSpec
+from sandlot.contracts.handler import Handler
 from sandlot.contracts.paths import WORKSPACE, sandbox_path, variables
 from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.contracts.service import RunRequest
@@ -32,6 +33,8 @@ def command_to_json(command: Command) -> Dict[str, Any]:
     `background` is not among them: the route says it.
     """
     told: Dict[str, Any] = {"code": command.code} if command.code is not None else {"cmd": list(command.argv)}
+    if command.handler is not None:
+        told["handler"], told["event"] = command.handler.name, command.handler.event
     if command.workdir != WORKSPACE:
         told["workdir"] = str(command.workdir)
     if command.env:
@@ -61,9 +64,10 @@ def command_of(fields: Fields) -> AskedCommand:
     """As `command_from`, leaving other fields untouched."""
     argv, code = _program(fields)
     stdin, streams = _stdin(fields)
-    workdir = fields.file_name("workdir", str(WORKSPACE))
+    workdir = fields.file_name("workdir") if fields.has("workdir") else None
     env = fields.read("env", lambda: variables(fields.mapping("env")))
     limit = fields.amount("outputLimit", Bytes.parse) if fields.has("outputLimit") else None
+    handler = _handler(fields)
     command = fields.read(
         "cmd" if argv else "code",
         lambda: Command(
@@ -71,10 +75,11 @@ def command_of(fields: Fields) -> AskedCommand:
             code=code,
             stdin=stdin,
             env=env,
-            workdir=fields.read("workdir", lambda: sandbox_path(workdir)),
+            workdir=WORKSPACE if workdir is None else fields.read("workdir", lambda: sandbox_path(workdir)),
             timeout=_timeout(fields),
             tty=_size(fields),
             output_limit=limit,
+            handler=handler,
         ),
     )
     return AskedCommand(command, streams)
@@ -136,6 +141,14 @@ def _program(fields: Fields) -> Tuple[Tuple[str, ...], Optional[str]]:
     if not argv:
         raise InvalidSpec("field cmd is empty: name a program")
     return argv, None
+
+
+def _handler(fields: Fields) -> Optional[Handler]:
+    if not fields.has("handler"):
+        if fields.has("event"):
+            raise fields.wrong("event", "needs field handler: name the function it is for", shown=False)
+        return None
+    return fields.read("handler", lambda: Handler(fields.text("handler"), fields.raw("event")))
 
 
 def _stdin(fields: Fields) -> Tuple[Optional[bytes], bool]:

@@ -7,11 +7,12 @@ same object as `data`, and a comment keeps them alive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from sandlot.contracts.errors import InvalidSpec
-from sandlot.contracts.events import Event, Exited, Failed, Started, Stderr, Stdout
+from sandlot.contracts.events import Event, Exited, Failed, Returned, Started, Stderr, Stdout
+from sandlot.contracts.handler import LARGEST_VALUE
 
 from .entries import change_to_json
 from .fields import Fields, body_of, object_from, text_or_base64
@@ -24,8 +25,8 @@ SSE_ALIVE = b": alive\n\n"
 ALIVE_SECONDS = 15.0
 """A stream without news sends a sign of life so often."""
 
-LONGEST_LINE = 2**20
-# Six JSON characters for a byte (\u0001) and the rest of the line stay below LONGEST_LINE.
+LONGEST_LINE = LARGEST_VALUE + 2**20
+# Six JSON characters for a byte (\u0001) and the rest of the line stay far below LONGEST_LINE.
 MOST_DATA = 131_072
 """Bytes that one output event may carry."""
 
@@ -48,6 +49,8 @@ def event_to_json(event: Event) -> Dict[str, Any]:
         return {"event": _stream(event), "text" if is_text else "base64": text}
     if isinstance(event, Failed):
         return {"event": "failed", "code": event.code, "message": event.message}
+    if isinstance(event, Returned):
+        return {"event": "returned", "value": event.value}
     return {
         "event": "exited",
         "reason": event.reason.value,
@@ -70,6 +73,8 @@ def event_from(value: Mapping[str, Any]) -> Optional[Event]:
     if kind in ("stdout", "stderr"):
         data = fields.base64("base64") if fields.has("base64") else fields.text("text").encode()
         return Stdout(data) if kind == "stdout" else Stderr(data)
+    if kind == "returned":
+        return Returned(fields.raw("value"))
     if kind == "failed":
         return Failed(fields.text("code"), fields.text("message"))
     return _exited(fields) if kind == "exited" else None
@@ -135,7 +140,10 @@ class EventReader:
 def _received(text: bytes) -> Received:
     told = object_from(text)
     fields = Fields(told, "event")
-    return Received(fields.count("id") if fields.has("id") else None, event_from(told), told)
+    event = event_from(told)
+    if isinstance(event, Returned):
+        event = replace(event, size=len(text))
+    return Received(fields.count("id") if fields.has("id") else None, event, told)
 
 
 def _numbered(

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, TypeVar, Union
+from collections import abc
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Set,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 from sandlot.contracts.errors import InvalidSpec, PathEscape
+from sandlot.contracts.handler import DEEPEST_VALUE
 
 from .json_object import JsonError, parse, render
 
 Value = TypeVar("Value")
 _SHOWN = 60
+_DEEPEST = DEEPEST_VALUE + 8  # an event or a value, and what it is wrapped in
 
 
 def object_from(body: bytes) -> Dict[str, Any]:
     """The JSON object that *body* is; raises InvalidSpec for anything else."""
     try:
-        return parse(body)
+        return parse(body, max_depth=_DEEPEST)
     except JsonError as error:
         raise InvalidSpec(f"the body cannot be read: {error}") from None
 
@@ -46,7 +62,7 @@ class Fields:
 
     def __init__(self, value: object, what: str = "") -> None:
         """Read from *value*, which must be an object."""
-        if not isinstance(value, Mapping):
+        if not isinstance(value, abc.Mapping):
             raise InvalidSpec(f"{what or 'the body'} must be an object, not {_kind(value)}")
         self._value: Mapping[Any, Any] = value
         self._what = what
@@ -56,6 +72,11 @@ class Fields:
         """Whether the field is given and not null."""
         self._taken.add(name)
         return self._value.get(name) is not None
+
+    def lacks(self, names: FrozenSet[str]) -> bool:
+        """Whether none of the fields *names* is there, not even as null."""
+        self._taken |= names
+        return names.isdisjoint(self._value)
 
     def is_null(self, name: str) -> bool:
         """Whether the field is given as null."""
@@ -127,7 +148,7 @@ class Fields:
 
     def mapping(self, name: str) -> Dict[str, str]:
         """An object of texts; empty when it is not given."""
-        found = self._typed(name, {}, (Mapping,), "an object")
+        found = self._typed(name, {}, (abc.Mapping,), "an object")
         for key, value in found.items():
             if not isinstance(key, str) or not isinstance(value, str):
                 raise self.wrong(name, "must be an object of texts", shown=False)  # it may hold secrets

@@ -1,4 +1,4 @@
-"""One JSON object as bytes, read strictly: what a box sends is hostile.
+"""JSON as bytes, read strictly: what a box sends is hostile.
 
 The standard `json` package imports `re`, which costs a bare interpreter 5 to 8 ms. Its C half, `_json`,
 does all the work and imports nothing, so it is driven directly; an interpreter without it, or with another
@@ -20,7 +20,7 @@ _SPACE = " \t\n\r"
 
 
 class JsonError(ValueError):
-    """Bytes that are not one acceptable JSON object, or a value that cannot be written as one."""
+    """Bytes that are not one acceptable JSON value, or a value that cannot be written as one."""
 
 
 def parse(text: bytes, *, max_depth: int = 32) -> Dict[str, Any]:
@@ -31,6 +31,14 @@ def parse(text: bytes, *, max_depth: int = 32) -> Dict[str, Any]:
     surrogates is U+DC80 to U+DCFF, by which Python writes file names that are not UTF-8 (PEP 383): encode
     received strings with `errors="surrogateescape"`, or refuse them.
     """
+    value = parse_value(text, max_depth=max_depth)
+    if not isinstance(value, dict):
+        raise JsonError(f"a JSON object is wanted, not {type(value).__name__}")
+    return value
+
+
+def parse_value(text: bytes, *, max_depth: int = 32) -> Any:
+    """Read one JSON value of any type, otherwise as `parse`."""
     try:
         content = text.decode("utf-8").strip(_SPACE)
         value, end = _codec()[0](content)
@@ -41,14 +49,14 @@ def parse(text: bytes, *, max_depth: int = 32) -> Dict[str, Any]:
     except ValueError as error:
         raise JsonError(f"not JSON: {error}") from None
     if end != len(content):
-        raise JsonError(f"not one JSON object: {len(content) - end} characters follow it")
-    if not isinstance(value, dict):
-        raise JsonError(f"a JSON object is wanted, not {type(value).__name__}")
-    _check(value, max_depth)
+        raise JsonError(f"not one JSON value: {len(content) - end} characters follow it")
+    # Nesting takes that many brackets, and a lone surrogate comes as an escape: UTF-8 holds none.
+    if content.count("[") + content.count("{") > max_depth or "\\u" in content:
+        _check(value, max_depth)
     return value
 
 
-def render(value: Dict[str, Any]) -> bytes:
+def render(value: Any) -> bytes:
     """Write `value` as compact ASCII JSON.
 
     Raises JsonError for what JSON has no form for: NaN, infinities, circles, bytes and other types.
@@ -60,8 +68,8 @@ def render(value: Dict[str, Any]) -> bytes:
 
 
 def _check(value: object, max_depth: int) -> None:
-    level: List[object] = [value]
-    for _ in range(max_depth):
+    level: List[object] = [[value]]
+    for _ in range(max_depth + 1):
         parts = [part for container in level for part in _parts(container)]
         for part in parts:
             if isinstance(part, str):

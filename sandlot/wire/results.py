@@ -44,6 +44,8 @@ def result_from(value: object) -> Result:
         memory_peak=fields.count("memoryPeakBytes", 0),
         who=fields.text("who") if fields.has("who") else None,
         failover=names_of(fields, "failover"),
+        result=fields.raw("result"),
+        has_result=fields.has("result") or fields.is_null("result"),
     )
 
 

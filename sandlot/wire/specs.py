@@ -20,6 +20,11 @@ _AMOUNTS: Tuple[Tuple[str, str, Optional[str], Callable[[Any], Any]], ...] = (
     ("output", "output", None, Bytes.parse),
 )
 _COUNTS = (("pids", "pids"), ("inodes", "inodes"), ("open_files", "openFiles"))
+_ALIASES = tuple(alias for _name, _shown, alias, _read in _AMOUNTS if alias is not None)
+_NAMES = frozenset(
+    ("ttlSeconds", "environment", "image", "isolation", "engine", "network", "limits", *_ALIASES)
+)
+"""Every field but `env`."""
 
 
 def spec_to_json(spec: SandboxSpec) -> Dict[str, Any]:
@@ -57,6 +62,8 @@ def spec_from(value: object) -> SandboxSpec:
 
 def spec_of(fields: Fields, *, with_env: bool = True) -> SandboxSpec:
     """As `spec_from`, leaving other fields untouched; without *with_env* also `env`."""
+    if fields.lacks(_NAMES | {"env"} if with_env else _NAMES):
+        return SandboxSpec()
     found: Dict[str, Any] = {}
     if fields.has("ttlSeconds"):
         found["ttl"] = fields.amount("ttlSeconds", Seconds.parse, text=False)

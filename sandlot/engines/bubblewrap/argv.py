@@ -23,6 +23,7 @@ from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.spec import Mount
 
 from .. import inside
+from ..layout import ETC, MASKED, SHOWN_OF_ETC, SHOWN_WITH_NETWORK, Layout
 
 AGENT = "/run/agent.pyz"
 WITHOUT = frozenset(
@@ -43,24 +44,6 @@ WITHOUT = frozenset(
 )
 """Walls a box can be made without, for tests. bubblewrap itself always sets no_new_privs."""
 
-MASKED = (
-    "acpi", "asound", "bus", "cmdline", "config.gz", "interrupts", "irq", "kallsyms", "kcore", "key-users",
-    "keys", "kmsg", "latency_stats", "modules", "sched_debug", "scsi", "sysrq-trigger", "timer_list",
-    "timer_stats",
-)  # fmt: skip
-"""Entries of /proc no program needs, which tell about the host or act on it."""
-
-_SHOWN_OF_ETC = ("alternatives", "fonts", "ld.so.cache", "localtime")
-_SHOWN_WITH_NETWORK = (
-    "resolv.conf",
-    "hosts",
-    "services",
-    "protocols",
-    "gai.conf",
-    "ssl",
-    "ca-certificates",
-    "pki",
-)
 _RESERVED = (
     "/usr",
     "/bin",
@@ -77,29 +60,6 @@ _RESERVED = (
     "/env",
     "/tmp",
 )
-
-ETC = {
-    "/etc/passwd": f"sandlot:x:{inside.USER}:{inside.GROUP}:sandlot:/workspace:/bin/sh\n",
-    "/etc/group": f"sandlot:x:{inside.GROUP}:\n",
-    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "/etc/hosts": f"127.0.0.1 localhost {inside.HOSTNAME}\n::1 localhost\n",
-}
-"""Files of ours in every box, by path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What of the host's tree there is to show; looked up once by the engine.
-
-    `links` are top-level links into /usr by name (the merged layout), `trees` top-level directories where
-    it is not merged, `etc` and `proc` the names that exist there, `proc_trees` those that are directories.
-    """
-
-    links: tuple[tuple[str, str], ...]
-    trees: tuple[str, ...]
-    etc: frozenset[str]
-    proc: frozenset[str]
-    proc_trees: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +123,12 @@ def _system(shape: Shape) -> Iterator[str]:
 
 
 def _etc(shape: Shape) -> Iterator[str]:
-    shown = _SHOWN_OF_ETC + (_SHOWN_WITH_NETWORK if shape.full_network else ())
+    shown = SHOWN_OF_ETC + (SHOWN_WITH_NETWORK if shape.full_network else ())
     for name in shown:
         if name in shape.layout.etc:
             yield from ("--ro-bind", f"/etc/{name}", f"/etc/{name}")
     for path, descriptor in zip(ETC, shape.etc_fds, strict=True):
-        if not (shape.full_network and path.removeprefix("/etc/") in _SHOWN_WITH_NETWORK):
+        if not (shape.full_network and path.removeprefix("/etc/") in SHOWN_WITH_NETWORK):
             yield from ("--perms", "0444", "--file", str(descriptor), path)
 
 

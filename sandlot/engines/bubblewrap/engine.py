@@ -21,10 +21,10 @@ from sandlot.walls.plan import Plan
 from .. import inside
 from ..grants import Grant, for_workspace, grant, limit_features
 from ..kept import Blueprint, Inside, KeptEngine, inner_walls, kept_mount, patience_for
+from ..layout import ETC, host_layout
 from . import argv
-from .argv import ETC, Layout, Shape
+from .argv import Shape
 
-_TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _FIRST_EXTRA = 3
 _INSTALL = (
     ("apt-get", "apt-get install -y bubblewrap"),
@@ -156,20 +156,6 @@ def _walls_missing() -> frozenset[str]:
     except OSError:
         return frozenset({"landlock"})
     return frozenset()
-
-
-@functools.cache
-def host_layout() -> Layout:
-    """What of this host's tree boxes show; looked up once."""
-    merged = [name for name in _TOP if os.path.islink(f"/{name}")]
-    proc = frozenset(os.listdir("/proc"))
-    return Layout(
-        links=tuple((name, os.readlink(f"/{name}")) for name in merged),
-        trees=tuple(name for name in _TOP if os.path.isdir(f"/{name}") and name not in merged),
-        etc=frozenset(os.listdir("/etc")),
-        proc=proc,
-        proc_trees=frozenset(name for name in proc if os.path.isdir(f"/proc/{name}")),
-    )
 
 
 def _check_source(source: str, *, is_others: bool) -> None:

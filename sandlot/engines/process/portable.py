@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from sandlot.contracts.capability import Feature, Viability
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import EngineUnavailable, SandlotError, Unsupported
-from sandlot.contracts.events import Event
+from sandlot.contracts.events import Event, Failed
 from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.quantity import Seconds
 from sandlot.contracts.result import fold
@@ -115,6 +115,9 @@ class PortableBox:
         self._closed: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     async def run(self, command: Command) -> AsyncGenerator[Event, None]:
+        if command.handler is not None:
+            yield Failed(Unsupported.code, f"engine process cannot call handlers here ({_WHY}): run code")
+            return
         limit = command.output_limit or self._limit
         group = Group(self._argv(command), self._env(command), self._places.directory(command.workdir), limit)
         self._groups.add(group)

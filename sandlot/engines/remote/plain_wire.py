@@ -135,6 +135,7 @@ def _timeout(command: Command) -> int:
     lacking = {
         "a background process": command.background,
         "a terminal": command.tty is not None,
+        "a handler": command.handler is not None,
         "standard input": command.stdin is not None,
         "a command without a timeout": command.timeout is None,
     }

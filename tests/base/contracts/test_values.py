@@ -145,6 +145,7 @@ def test_events_fold_into_a_result() -> None:
         "durationMs": 250.0,
         "cpuMs": 100.0,
         "memoryPeakBytes": 9,
+        "metrics": {"durationMs": 250.0, "cpuTimeMs": 100.0, "memoryPeakMb": 0.0},
         "engine": "e",
         "isolation": "namespace",
         "enforced": ["seccomp"],

@@ -8,7 +8,8 @@ from typing import Any, Callable, Dict
 from hypothesis import strategies as st
 
 from sandlot.contracts.command import Command, TerminalSize
-from sandlot.contracts.events import Exited, Failed, Reason, Started, Stderr, Stdout
+from sandlot.contracts.events import Exited, Failed, Reason, Returned, Started, Stderr, Stdout
+from sandlot.contracts.handler import Handler
 from sandlot.contracts.quantity import Bytes, Cores, Seconds
 from sandlot.contracts.spec import Isolation, Limits, Network, SandboxSpec
 
@@ -69,6 +70,20 @@ specs = st.builds(
 )
 
 
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**31) + 1, 10**31 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(blacklist_categories=["Cs"]), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+"""What a handler may be given and may return."""
+
+handlers = st.builds(Handler, st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True), values)
+
+
 def commands(**more: Any) -> st.SearchStrategy[Command]:
     """Commands whose input is bytes or nothing; *more* are fields to set otherwise."""
     shared: Dict[str, Any] = {
@@ -83,7 +98,9 @@ def commands(**more: Any) -> st.SearchStrategy[Command]:
     words = st.lists(texts, max_size=3).map(tuple)
     argv = st.builds(lambda first, rest: (first, *rest), names, words)
     build: Callable[..., st.SearchStrategy[Command]] = st.builds
-    return build(Command, argv=argv, **shared) | build(Command, code=texts, **shared)
+    called = {**shared, "tty": st.none(), "handler": handlers}
+    code = build(Command, code=texts, **shared) | build(Command, code=texts, **called)
+    return build(Command, argv=argv, **shared) | code
 
 
 exits = st.builds(
@@ -102,6 +119,7 @@ events = (
     st.builds(Started, names)
     | st.builds(Stdout, st.binary(max_size=30))
     | st.builds(Stderr, st.binary(max_size=30))
+    | st.builds(Returned, values)
     | st.builds(Failed, names, texts)
     | exits
 )

@@ -31,7 +31,7 @@ from sandlot.wire.values import (
     time_from,
     time_text,
 )
-from tests.base.wire.hostile_json import json_values, names, near, objects, seconds, texts
+from tests.base.wire.hostile_json import json_values, names, near, objects, seconds, texts, values
 from tests.base.wire.test_requests import carried
 
 milliseconds = st.integers(0, 4 * 10**12).map(lambda ms: ms / 1000)
@@ -53,6 +53,7 @@ results = st.builds(
     who=st.none() | names,
     failover=st.lists(texts, max_size=2).map(tuple),
 )
+returned = st.builds(lambda result, value: replace(result, result=value, has_result=True), results, values)
 endings = st.builds(Ending, st.sampled_from(EndReason), milliseconds, texts)
 statuses = st.builds(
     SandboxStatus,
@@ -94,7 +95,7 @@ ROW = {
 }
 
 
-@given(results)
+@given(results | returned)
 def test_a_result_arrives_as_it_was(result: Result) -> None:
     told = result_to_json(result)
     assert isinstance(told["durationMs"], int)

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandlot.contracts.errors import InvalidSpec
-from sandlot.contracts.events import Event, Exited, Reason, Started, Stdout
+from sandlot.contracts.events import Event, Exited, Reason, Returned, Started, Stdout
+from sandlot.contracts.handler import LARGEST_VALUE
 from sandlot.wire import events as wire
 from sandlot.wire.events import EventReader, Received, event_to_json, ndjson, sse
 from tests.base.wire.hostile_json import events, near
 from tests.base.wire.test_requests import carried
 
-SOUND = [event_to_json(each) for each in (Started("1"), Stdout(b"a"), Exited(Reason.EXITED, 0))]
+EVENTS = Started("1"), Stdout(b"a"), Returned([1]), Exited(Reason.EXITED, 0)
+SOUND = [event_to_json(each) for each in EVENTS]
 
 
 def read(data: bytes, *, server_sent: bool, cut: int = 7) -> List[Received]:
@@ -38,6 +40,14 @@ def test_events_arrive_as_they_were_however_they_are_cut(
 def test_output_is_text_where_it_can_be() -> None:
     assert event_to_json(Stdout("ä".encode())) == {"event": "stdout", "text": "ä"}
     assert event_to_json(Stdout(b"\xff")) == {"event": "stdout", "base64": "/w=="}
+
+
+def test_the_largest_value_fits_a_line_and_tells_its_size() -> None:
+    value = ["\x01" * ((LARGEST_VALUE - 4) // 6)]
+    (received,) = read(ndjson(2**62, Returned(value)), server_sent=False, cut=65_536)
+    assert received.event == Returned(value)
+    assert isinstance(received.event, Returned)
+    assert received.event.size > LARGEST_VALUE - 10
 
 
 def test_the_two_forms_say_the_same() -> None:
@@ -73,7 +83,7 @@ def test_an_endless_line_is_refused(server_sent: bool, end: bytes) -> None:
 
 def test_an_endless_event_is_refused() -> None:
     with pytest.raises(InvalidSpec, match="an event is longer"):
-        read((b"data: " + b"x" * 1000 + b"\n") * 1100, server_sent=True, cut=65_536)
+        read((b"data: " + b"x" * 1000 + b"\n") * 3300, server_sent=True, cut=65_536)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ COMMAND_FIELDS = (
     "stdinBase64",
     "stdinStream",
     "tty",
+    "handler",
+    "event",
 )
 SOUND_SPEC: Dict[str, Any] = {
     "ttlSeconds": 5,
@@ -55,6 +57,9 @@ SOUND_COMMAND: Dict[str, Any] = {
     "tty": {},
     "outputLimit": 5,
 }
+
+
+SOUND_CALL: Dict[str, Any] = {"code": "1", "handler": "handler", "event": {"a": [1]}}
 
 
 def carried(value: Dict[str, Any]) -> Dict[str, Any]:
@@ -92,7 +97,7 @@ def test_a_run_arrives_as_it_was_asked(command: Command, spec: SandboxSpec, file
     ("read", "values"),
     [
         (spec_from, objects(*SPEC_FIELDS, *ALIASES) | near(SOUND_SPEC)),
-        (command_from, objects(*COMMAND_FIELDS) | near(SOUND_COMMAND)),
+        (command_from, objects(*COMMAND_FIELDS) | near(SOUND_COMMAND) | near(SOUND_CALL)),
         (
             run_from,
             objects(*SPEC_FIELDS, *COMMAND_FIELDS, "files", "filesBase64")

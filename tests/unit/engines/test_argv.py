@@ -9,7 +9,8 @@ import pytest
 
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.spec import Mount
-from sandlot.engines.bubblewrap.argv import ETC, WITHOUT, Layout, Shape, argv_for
+from sandlot.engines.bubblewrap.argv import WITHOUT, Shape, argv_for
+from sandlot.engines.layout import ETC, Layout
 
 LAYOUT = Layout(
     links=(("bin", "usr/bin"), ("lib", "usr/lib")),

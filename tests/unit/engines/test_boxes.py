@@ -24,7 +24,7 @@ from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.contracts.result import Result, fold
 from sandlot.contracts.spec import Isolation, Limits, Network, SandboxSpec
 from sandlot.engines import registry
-from sandlot.engines.kept import KeptEngine
+from sandlot.engines.keeping import KeeperEngine
 from sandlot.link.agentbox import AgentBox
 
 pytestmark = [pytest.mark.engine, pytest.mark.linux]
@@ -38,7 +38,7 @@ class Bench:
     def __init__(self, name: str) -> None:
         self._runner = asyncio.Runner()
         engine = registry.make(name)
-        assert isinstance(engine, KeptEngine)
+        assert isinstance(engine, KeeperEngine)
         self.engine = engine
 
     def drive(self, scene: Coroutine[Any, Any, T]) -> T:
@@ -67,7 +67,7 @@ async def result_of(box: AgentBox, command: Command) -> Result:
     return fold(events, engine=box.engine, isolation=box.isolation, enforced=box.enforced)
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", "process"])
+@pytest.fixture(scope="module", params=["bubblewrap", "process", "zygote"])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     made = Bench(request.param)
     if obstacle := made.engine.obstacle():
@@ -255,6 +255,10 @@ def test_what_no_box_can_have_is_refused(bench: Bench) -> None:
 
 
 def test_full_network_is_said_by_the_box(bench: Bench) -> None:
+    if bench.engine.name == "zygote":
+        with pytest.raises(errors.Unsupported, match="network_full"):
+            bench.run(Command(code="1"), SandboxSpec(network=Network.FULL))
+        return
     code = "import socket; socket.socket(); print('socket')"
     spec = SandboxSpec(network=Network.FULL)
     result = bench.run(Command(code=code), spec)
@@ -288,9 +292,10 @@ def _first(stub: int) -> int:
 
 
 def test_the_death_of_each_part_is_told_and_takes_the_box_along(bench: Bench) -> None:
-    has_launcher = bench.engine.name == "bubblewrap"
-    parts = [("agent", lambda stub: _children(_first(stub))[0] if has_launcher else _first(stub))]
-    parts += [("launcher", _first)] if has_launcher else []
+    # What is between keeper and agent: bubblewrap, or the warden, a part of the keeper.
+    between = {"bubblewrap": "launcher", "zygote": "keeper"}.get(bench.engine.name)
+    parts = [("agent", lambda stub: _children(_first(stub))[-1] if between else _first(stub))]
+    parts += [(between, _first)] if between else []
     parts += [("keeper", _keeper)]
     for who, pick in parts:
         end, seconds = bench.drive(_killing(bench, pick))

@@ -15,6 +15,7 @@ import pytest
 from sandlot.contracts import errors
 from sandlot.contracts.command import Command
 from sandlot.contracts.events import Reason
+from sandlot.contracts.handler import Handler
 from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.contracts.result import Result, fold
@@ -48,6 +49,11 @@ def _run(command: Command) -> Result:
 def test_the_probe_runs_a_real_payload_and_promises_no_wall() -> None:
     found = asyncio.run(PortableEngine().probe())
     assert (found.works, found.enforced) == (True, ())
+
+
+def test_a_handler_is_refused_with_the_reason() -> None:
+    with pytest.raises(errors.Unsupported, match="cannot call handlers"):
+        _run(Command(code="def handler(event): pass", handler=Handler()))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from sandlot.contracts.errors import StartFailed
 from sandlot.contracts.spec import Isolation
 from sandlot.engines import proof
-from sandlot.engines.kept import death_of
+from sandlot.engines.keeping import death_of
 from sandlot.keeper.launch import Consumption, Exit
 from sandlot.link.life import Who
 from tests.unit.engines.memory import MemoryBox

@@ -21,7 +21,7 @@ from sandlot.contracts.quantity import Bytes
 from sandlot.contracts.result import Result, fold
 from sandlot.contracts.spec import KeptWorkspace, Limits, Network, SandboxSpec, WorkspaceKind
 from sandlot.engines import registry
-from sandlot.engines.kept import KeptEngine
+from sandlot.engines.keeping import KeeperEngine
 from sandlot.engines.process.portable import PortableEngine
 from sandlot.keeper.storage import WorkspaceStore
 from sandlot.link.agentbox import AgentBox
@@ -40,7 +40,7 @@ class Bench:
         self._runner = asyncio.Runner()
         self.kind, self.store, self._made = kind, WorkspaceStore(data / "workspaces"), 0
         made = registry.make(engine)
-        assert isinstance(made, KeptEngine)
+        assert isinstance(made, KeeperEngine)
         self.engine = made
 
     def drive(self, scene: Coroutine[Any, Any, T]) -> T:
@@ -75,7 +75,7 @@ def data() -> Iterator[Path]:
         shutil.rmtree(place)
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", "process"])
+@pytest.fixture(scope="module", params=["bubblewrap", "process", "zygote"])
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sandlot.keeper import protocol, reports
 from sandlot.keeper.launch import Consumption, Exit, KeptMount, Launch, Powers, Refusal, WorkspaceMount
+from sandlot.keeper.orders import Fit, Limits, ZygoteOrder
+from sandlot.walls import tree
 
 TEXT = st.text(st.characters(exclude_characters="\0"), max_size=20)
 KINDS = st.sampled_from(["image", "directory"])
@@ -28,6 +30,24 @@ LAUNCHES = st.builds(
     kept=st.none() | st.builds(KeptMount, st.from_regex(r"[a-z0-9][a-z0-9._-]{0,99}", fullmatch=True), KINDS),
     extra_fds=st.lists(st.integers(3, 255), unique=True, max_size=13).map(tuple),
 )
+ORDERS = st.builds(
+    ZygoteOrder,
+    argv=st.lists(TEXT, max_size=5).map(lambda rest: ("/x", *rest)),
+    env=st.dictionaries(TEXT.filter(lambda name: name and "=" not in name), TEXT, max_size=4),
+    tree=st.lists(st.tuples(st.sampled_from(tree.KINDS), TEXT, TEXT), max_size=5).map(tuple),
+    loading=st.floats(0.1, 3600),
+    making=st.floats(0.1, 3600),
+)
+LIMITS = st.builds(
+    Limits,
+    memory=st.none() | st.integers(1, 2**62),
+    cpu=st.none() | st.floats(0.01, 64),
+    pids=st.none() | st.integers(1, 10_000),
+)
+SIZES = st.none() | st.tuples(st.integers(1, 2**40), st.integers(1, 2**20))
+LIMITLESS = {"memory": None, "cpu": None, "pids": None}
+ORDER = asdict(ZygoteOrder(("/x",), {}, (("proc", "/proc", ""),)))
+FIT = asdict(Fit(Limits(memory=1), 4096, 8, kept=KeptMount("w", "image")))
 POWERS = Powers(
     uid_switch=True,
     pid_namespace=False,
@@ -43,6 +63,30 @@ def test_a_launch_arrives_as_it_was_sent(launch: Launch) -> None:
     assert protocol.parse_request(packet, 3 + len(launch.extra_fds)) == protocol.Request(
         7, "spawn", launch=launch
     )
+
+
+@given(ORDERS)
+def test_a_zygotes_order_arrives_as_it_was_sent(order: ZygoteOrder) -> None:
+    packet = protocol.encode({"id": 7, "verb": "zygote", "order": asdict(order)})
+    assert protocol.parse_request(packet, 0) == protocol.Request(7, "zygote", order=order)
+
+
+@given(LIMITS, st.integers(1, 2**31))
+def test_a_request_to_park_arrives_as_it_was_sent(limits: Limits, zygote: int) -> None:
+    packet = protocol.encode({"id": 7, "verb": "park", "zygote": zygote, "limits": asdict(limits)})
+    assert protocol.parse_request(packet, 3) == protocol.Request(7, "park", zygote=zygote, limits=limits)
+
+
+@given(
+    LIMITS, SIZES, st.none() | st.integers(1, 2**40), st.none() | st.builds(KeptMount, st.just("w"), KINDS)
+)
+def test_a_fit_arrives_as_it_was_sent(
+    limits: Limits, size: tuple[int, int] | None, scratch: int | None, kept: KeptMount | None
+) -> None:
+    disk, inodes = size or (None, None)
+    fit = Fit(limits, disk, inodes, scratch, kept)
+    packet = protocol.encode({"id": 7, "verb": "fit", "box": 3, "fit": asdict(fit)})
+    assert protocol.parse_request(packet, 0) == protocol.Request(7, "fit", box=3, fit=fit)
 
 
 @given(st.binary(max_size=200), st.integers(0, 4))
@@ -80,6 +124,33 @@ def test_noise_is_refused_and_nothing_else(noise: bytes, descriptors: int) -> No
             3,
         ),
         ([], 0),
+        ({"id": 1, "verb": "zygote"}, 0),
+        ({"id": 1, "verb": "zygote", "order": None}, 0),
+        ({"id": 1, "verb": "zygote", "order": ORDER}, 1),
+        ({"id": 1, "verb": "zygote", "order": {**ORDER, "uid": 0}}, 0),
+        ({"id": 1, "verb": "zygote", "order": {**ORDER, "argv": "/x"}}, 0),
+        ({"id": 1, "verb": "zygote", "order": {**ORDER, "tree": "show"}}, 0),
+        ({"id": 1, "verb": "zygote", "order": {**ORDER, "tree": ["show"]}}, 0),
+        ({"id": 1, "verb": "zygote", "order": {**ORDER, "tree": [["mount", "/", "/"]]}}, 0),
+        ({"id": 1, "verb": "zygote", "order": {**ORDER, "loading": "60"}}, 0),
+        ({"id": 1, "verb": "park", "zygote": 1, "limits": LIMITLESS}, 2),
+        ({"id": 1, "verb": "park", "zygote": 1, "limits": LIMITLESS}, 4),
+        ({"id": 1, "verb": "park", "zygote": 0, "limits": LIMITLESS}, 3),
+        ({"id": 1, "verb": "park", "zygote": "1", "limits": LIMITLESS}, 3),
+        ({"id": 1, "verb": "park", "limits": LIMITLESS}, 3),
+        ({"id": 1, "verb": "park", "zygote": 1, "limits": None}, 3),
+        ({"id": 1, "verb": "park", "zygote": 1, "limits": {"memory": 1}}, 3),
+        ({"id": 1, "verb": "park", "zygote": 1, "limits": {**LIMITLESS, "pids": -1}}, 3),
+        ({"id": 1, "verb": "park", "zygote": 1, "limits": {**LIMITLESS, "uid": 0}}, 3),
+        ({"id": 1, "verb": "fit", "box": 1, "fit": FIT}, 1),
+        ({"id": 1, "verb": "fit", "fit": FIT}, 0),
+        ({"id": 1, "verb": "fit", "box": True, "fit": FIT}, 0),
+        ({"id": 1, "verb": "fit", "box": 1, "fit": None}, 0),
+        ({"id": 1, "verb": "fit", "box": 1, "fit": {**FIT, "limits": None}}, 0),
+        ({"id": 1, "verb": "fit", "box": 1, "fit": {**FIT, "inodes": None}}, 0),
+        ({"id": 1, "verb": "fit", "box": 1, "fit": {**FIT, "kept": "w"}}, 0),
+        ({"id": 1, "verb": "fit", "box": 1, "fit": {**FIT, "kept": {"name": "../w", "kind": "image"}}}, 0),
+        ({"id": 1, "verb": "fit", "box": 1, "fit": {**FIT, "path": "/"}}, 0),
     ],
 )
 def test_ill_formed_requests_are_refused(request_: Any, descriptors: int) -> None:
@@ -111,6 +182,11 @@ def test_a_message_that_does_not_fit_is_refused_before_it_is_sent() -> None:
             reports.Ended(3, Exit(9, "killed", 1, 2, 0.5)),
         ),
         ({"id": 4, "ok": {"box": 1}}, reports.Reply(4, {"box": 1})),
+        ({"event": "zygote_ended", "zygote": 2}, reports.ZygoteEnded(2)),
+        (
+            {"event": "exit", "box": 3, "exit": asdict(Exit(9, "warden_died"))},
+            reports.Ended(3, Exit(9, "warden_died")),
+        ),
     ],
 )
 def test_reports_arrive_as_they_were_sent(message: dict[str, Any], report: reports.Report) -> None:
@@ -134,6 +210,10 @@ def test_a_refusal_arrives_with_code_and_message() -> None:
         {"event": "ready", "powers": {**protocol.powers_fields(POWERS), "controllers": "cpu"}},
         {"event": "ready"},
         {"event": "news"},
+        {"event": "zygote_ended"},
+        {"event": "zygote_ended", "zygote": 0},
+        {"event": "zygote_ended", "zygote": "2"},
+        {"event": "zygote_ended", "zygote": 2, "why": "x"},
         {"id": 1, "ok": []},
         {"id": 1, "ok": {}, "error": {}},
         {"id": 1, "error": {"code": "odd", "message": "x"}},

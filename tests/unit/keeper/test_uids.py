@@ -46,9 +46,9 @@ def test_a_released_block_is_free_again(directory: int, proc: int) -> None:
 
 def test_a_uid_is_not_given_twice_while_its_box_lives(directory: int, proc: int) -> None:
     block = uids.claim(directory, proc)
-    taken = [block.take(nobody) for _ in range(uids.BLOCK_SIZE)]
-    assert len(set(taken)) == uids.BLOCK_SIZE
-    with pytest.raises(Refusal, match="1024"):
+    taken = [block.take(nobody) for _ in range(uids.SHARE)]
+    assert len(set(taken)) == uids.SHARE
+    with pytest.raises(Refusal, match=str(uids.SHARE)):
         block.take(nobody)
     block.give_back(taken[5])
     assert block.take(nobody) == taken[5]
@@ -59,7 +59,7 @@ def test_a_used_uid_returns_last_and_only_when_no_process_has_it(directory: int,
     block = uids.claim(directory, proc)
     first = block.take(nobody)
     block.give_back(first)
-    others = [block.take(nobody) for _ in range(uids.BLOCK_SIZE - 1)]
+    others = [block.take(nobody) for _ in range(uids.SHARE - 1)]
     assert first not in others
     with pytest.raises(Refusal):
         block.take(lambda: {first})
@@ -76,3 +76,48 @@ def test_sweep_takes_locks_nobody_holds_and_no_other(directory: int, proc: int) 
     assert sorted(os.listdir(directory)) == [str(number), "note"]
     assert uids.sweep(directory, proc) == 0
     held.release()
+
+
+def test_ranges_lent_meet_neither_each_other_nor_single_uids(directory: int, proc: int) -> None:
+    block = uids.claim(directory, proc)
+    single = range(block.first, block.first + uids.SHARE)
+    lent = [block.lend() for _ in range(uids.BLOCK_SIZE // uids.SHARE - 1)]
+    numbers = [each.first + step for each in lent for step in (0, each.size - 1)]
+    assert sorted(numbers) == sorted(set(numbers))
+    assert all(number not in single for number in numbers)
+    assert max(numbers) < block.first + uids.BLOCK_SIZE
+    with pytest.raises(Refusal, match="lent") as refused:
+        block.lend()
+    assert refused.value.code == "start_failed"
+    assert block.take(nobody) in single
+    block.release()
+
+
+def test_a_range_that_came_back_is_lent_again(directory: int, proc: int) -> None:
+    block = uids.claim(directory, proc)
+    lent = [block.lend() for _ in range(uids.BLOCK_SIZE // uids.SHARE - 1)]
+    block.take_back(lent[3])
+    block.take_back(lent[3])
+    assert block.lend().first == lent[3].first
+    with pytest.raises(Refusal):
+        block.lend()
+    block.release()
+
+
+def test_a_ranges_first_uid_is_its_makers_and_no_other_is_given_twice() -> None:
+    lent = uids.UidRange(1_000_000, 5)
+    assert [lent.take() for _ in range(4)] == [1, 2, 3, 4]
+    with pytest.raises(Refusal, match="all 5") as refused:
+        lent.take()
+    assert refused.value.code == "start_failed"
+
+
+def test_the_uid_that_is_free_longest_is_given_next() -> None:
+    lent = uids.UidRange(1_000_000, 5)
+    taken = [lent.take() for _ in range(4)]
+    for number in (taken[2], taken[0]):
+        lent.give_back(number)
+    assert [lent.take(), lent.take()] == [3, 1]
+    fresh = uids.UidRange(1_000_000, 5)
+    fresh.give_back(fresh.take())
+    assert fresh.take() == 2  # one never used before one that was

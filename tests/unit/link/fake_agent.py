@@ -87,6 +87,8 @@ class FakeLife:
         self.agent = agent
         self.death = Death("agent", "killed by SIGKILL")
         self.kills = 0
+        self.asked = 0
+        """How often `usage` was."""
         self.used = Usage()
         self._gone = asyncio.Event()
 
@@ -109,6 +111,7 @@ class FakeLife:
         return self.death
 
     async def usage(self) -> Usage:
+        self.asked += 1
         return self.used
 
 

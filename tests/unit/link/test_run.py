@@ -53,6 +53,7 @@ def test_a_command_is_told_as_documented_and_its_events_come_in_order() -> None:
         "output_limit": 100,
         "flood_limit": 64 * 2**20,
         "background": False,
+        "handler": None,
     }
     assert events[:3] == [Started("p1"), Stdout(b"out"), Stderr(b"err")]
     assert _end(events) == Exited(Reason.EXITED, 3, duration=1.5, cpu_seconds=0.5, memory_peak=4096)
@@ -150,7 +151,7 @@ def test_the_host_caps_output_that_the_agent_let_through() -> None:
 
 def test_a_command_that_outlives_its_timeout_costs_the_box() -> None:
     async def scene() -> tuple[list[Event], int]:
-        async with stage() as on:
+        async with stage(patience=Patience(overdue=0.2)) as on:
             running = asyncio.ensure_future(_all(on, Command(argv=("sleep",), timeout=Seconds(0.05))))
             await on.agent.frame(Kind.OPEN)
             on.agent.started(1)
@@ -163,7 +164,7 @@ def test_a_command_that_outlives_its_timeout_costs_the_box() -> None:
 
 def test_a_slow_reader_is_not_taken_for_a_program_that_outlives_its_timeout() -> None:
     async def scene() -> tuple[list[Event], int]:
-        async with stage() as on:
+        async with stage(patience=Patience(overdue=0.2)) as on:
             events = []
             async with aclosing(on.box.run(Command(argv=("x",), timeout=Seconds(0.05)))) as running:
                 waiting = asyncio.ensure_future(anext(running))

@@ -30,7 +30,10 @@ def needs(wanted: int) -> pytest.MarkDecorator:
 
 def confine(readable: tuple[str, ...], writable: tuple[str, ...] = (), *, tcp: bool = False) -> int:
     session.forbid_new_privileges()
-    return landlock.restrict(readable, writable, devices=landlock.DEVICES, tcp=tcp)
+    made = landlock.ruleset(readable, writable, devices=landlock.DEVICES, tcp=tcp)
+    landlock.enter(made)
+    os.close(made)
+    return landlock.abi()
 
 
 def attempt(action: Callable[[], object]) -> str:

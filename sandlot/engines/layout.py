@@ -1,0 +1,66 @@
+"""What boxes with a root of their own show of the host, and what they hide of /proc."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+
+from . import inside
+
+_TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+
+MASKED = (
+    "acpi", "asound", "bus", "cmdline", "config.gz", "interrupts", "irq", "kallsyms", "kcore", "key-users",
+    "keys", "kmsg", "latency_stats", "modules", "sched_debug", "scsi", "sysrq-trigger", "timer_list",
+    "timer_stats",
+)  # fmt: skip
+"""Entries of /proc no program needs, which tell about the host or act on it."""
+
+SHOWN_OF_ETC = ("alternatives", "fonts", "ld.so.cache", "localtime")
+SHOWN_WITH_NETWORK = (
+    "resolv.conf",
+    "hosts",
+    "services",
+    "protocols",
+    "gai.conf",
+    "ssl",
+    "ca-certificates",
+    "pki",
+)
+ETC = {
+    "/etc/passwd": f"sandlot:x:{inside.USER}:{inside.GROUP}:sandlot:/workspace:/bin/sh\n",
+    "/etc/group": f"sandlot:x:{inside.GROUP}:\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "/etc/hosts": f"127.0.0.1 localhost {inside.HOSTNAME}\n::1 localhost\n",
+}
+"""Files of ours in every box, by path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What of the host's tree there is to show; looked up once by the engine.
+
+    `links` are top-level links into /usr by name (the merged layout), `trees` top-level directories where
+    it is not merged, `etc` and `proc` the names that exist there, `proc_trees` those that are directories.
+    """
+
+    links: tuple[tuple[str, str], ...]
+    trees: tuple[str, ...]
+    etc: frozenset[str]
+    proc: frozenset[str]
+    proc_trees: frozenset[str]
+
+
+@functools.cache
+def host_layout() -> Layout:
+    """What of this host's tree boxes show; looked up once."""
+    merged = [name for name in _TOP if os.path.islink(f"/{name}")]
+    proc = frozenset(os.listdir("/proc"))
+    return Layout(
+        links=tuple((name, os.readlink(f"/{name}")) for name in merged),
+        trees=tuple(name for name in _TOP if os.path.isdir(f"/{name}") and name not in merged),
+        etc=frozenset(os.listdir("/etc")),
+        proc=proc,
+        proc_trees=frozenset(name for name in proc if os.path.isdir(f"/proc/{name}")),
+    )

@@ -1,0 +1,180 @@
+"""The engine zygote: one zygote per environment, boxes parked ahead of their claims, fitted when claimed."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+from sandlot.contracts.capability import Feature
+from sandlot.contracts.errors import BoxDied, EngineUnavailable, NotFound, StartFailed
+from sandlot.contracts.spec import Isolation, SandboxSpec
+from sandlot.environments import agent, registry
+from sandlot.environments.environment import SYSTEM
+from sandlot.keeper.client import Keeper, KeptBox
+from sandlot.keeper.orders import ZygoteOrder
+from sandlot.link.agentbox import AgentBox
+from sandlot.link.channel import open_pipes
+from sandlot.link.greeting import Greeted, greet
+from sandlot.link.life import Usage
+from sandlot.link.places import Places
+from sandlot.walls import landlock
+
+from ..keeping import START_DEADLINE, KeeperEngine, KeptLife
+from ..layout import host_layout
+from . import tree
+from .terms import NAME, REMOVABLE, Terms
+
+LOAD_DEADLINE = 60.0
+"""Seconds an environment's packages have to load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A box that waits, its agent greeted: contracts.engine.Parked."""
+
+    kept: KeptBox
+    greeted: Greeted
+    keeper: Keeper
+    terms: Terms
+
+    async def ended(self) -> None:
+        await self.kept.exit
+
+    async def discard(self) -> None:
+        self.greeted.calls.connection.close()
+        await self.kept.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class _Zygote:
+    """One that has loaded its packages."""
+
+    keeper: Keeper
+    number: int
+    terms: Terms
+
+
+class ZygoteEngine(KeeperEngine):
+    """contracts.engine.Engine and Parking."""
+
+    name = NAME
+    isolation = Isolation.NAMESPACE
+    parks = True
+    lacks = Feature.NETWORK_FULL | Feature.MOUNTS
+    removable = REMOVABLE
+    remedy = "allow user namespaces (user.max_user_namespaces above 0), or run as root"
+
+    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
+        """An engine that starts nothing before it is asked; *without* leaves walls out, for tests only."""
+        super().__init__(without=without)
+        self._zygotes: dict[str, asyncio.Task[_Zygote]] = {}
+        self._terms: Terms | None = None
+
+    def obstacle(self) -> tuple[str, str] | None:
+        return None
+
+    def stock(self, spec: SandboxSpec) -> str | None:
+        if self._terms is not None:
+            self._terms.grant(spec)
+        return spec.environment or SYSTEM
+
+    async def park(self, stock: str) -> Parked:
+        zygote = await self._zygote(stock)
+        try:
+            return await self._parked(zygote)
+        except (NotFound, BoxDied):  # the zygote or the keeper is gone: others are the whole repair
+            self._forget(stock, zygote)
+            if not zygote.keeper.is_alive:
+                await self._drop(zygote.keeper)
+            return await self._parked(await self._zygote(stock))
+
+    async def claim(self, parked: Parked, spec: SandboxSpec) -> AgentBox:
+        try:
+            granted = parked.terms.grant(spec)
+            fit = parked.terms.fit(spec, granted)
+            if fit is not None:
+                await parked.keeper.fit(parked.kept, fit)
+            if parked.kept.exit.done():
+                raise StartFailed("the box died while it was parked")
+        except BaseException:
+            await asyncio.shield(parked.discard())
+            raise
+        facts = parked.terms.facts(spec, granted)
+        is_moved = fit is not None and fit.kept is not None
+        parked.greeted.claim(granted.rlimits(), facts.patience, is_moved=is_moved)
+        box = AgentBox.of(facts, parked.greeted)
+        self._hold(box, parked.kept)
+        return box
+
+    async def _make(self, spec: SandboxSpec) -> tuple[AgentBox, KeptBox]:
+        parked = await self.park(spec.environment or SYSTEM)
+        return await self.claim(parked, spec), parked.kept
+
+    async def _parked(self, zygote: _Zygote) -> Parked:
+        with ExitStack() as undone:
+            try:
+                channel, ends = open_pipes()
+            except OSError as error:
+                raise StartFailed(f"no descriptors are left for a box ({error}): end some boxes") from error
+            undone.callback(channel.close)
+            with closing(ends):
+                try:
+                    kept = await zygote.keeper.park(zygote.number, zygote.terms.limits, ends.descriptors)
+                except StartFailed as error:
+                    said = channel.diagnostics().decode("utf-8", "replace").strip()[-1000:]
+                    raise StartFailed(f"{error.message}{': ' if said else ''}{said}") from error
+            undone.pop_all()
+        life = KeptLife(kept, self.launcher)
+        terms = zygote.terms
+        greeted = await greet(channel, life, Places(), terms.plan, within=START_DEADLINE, unused=Usage())
+        return Parked(kept, greeted, zygote.keeper, terms)
+
+    async def _zygote(self, stock: str) -> _Zygote:
+        """The zygote of an environment, started when there is none; everybody waits for the same start."""
+        task = self._zygotes.get(stock)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._zygotes[stock] = asyncio.ensure_future(self._raised(stock))
+        return await asyncio.shield(task)
+
+    def _forget(self, stock: str, zygote: _Zygote) -> None:
+        # Somebody else who found it dead may have raised the next one already.
+        task = self._zygotes.get(stock)
+        is_there = task is not None and task.done() and not task.cancelled() and task.exception() is None
+        if task is not None and is_there and task.result() is zygote:
+            del self._zygotes[stock]
+
+    async def _raised(self, stock: str) -> _Zygote:
+        keeper = await self._able_keeper()
+        terms = self._terms = Terms(keeper.powers, without=self.without, missing=_walls_missing())
+        order = await asyncio.to_thread(_order, stock, terms)
+        try:
+            async with asyncio.timeout(LOAD_DEADLINE):
+                return _Zygote(keeper, await keeper.raise_zygote(order), terms)
+        except TimeoutError as error:
+            raise EngineUnavailable(
+                f"the packages of environment {stock!r} did not load within {LOAD_DEADLINE:g} s"
+            ) from error
+
+
+def _order(stock: str, terms: Terms) -> ZygoteOrder:
+    environment = registry.get(stock)
+    layout = host_layout()
+    nest = json.dumps(terms.nest(environment, layout))
+    return ZygoteOrder(
+        argv=agent.zygote_command(environment, tree.AGENT, nest),
+        env=tree.ZYGOTE_VARIABLES,
+        tree=tree.entries(environment, layout, str(agent.archive_for(environment))),
+    )
+
+
+@functools.cache
+def _walls_missing() -> frozenset[str]:
+    # A second lock here, for the namespaces hold the same; `enforced` tells that it is missing.
+    try:
+        landlock.abi()
+    except OSError:
+        return frozenset({"landlock"})
+    return frozenset()

@@ -1,0 +1,134 @@
+"""A parked box: from the first instruction after its birth to the greeting, nothing of a user in it.
+
+It is the first process of its pid namespace and has every capability over its own namespaces and none over
+anything else. It furnishes the box, gives up all power, puts a spare behind the walls, says that it is ready,
+and waits for a host to greet it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+
+from ..walls import capabilities, lockdown, mounts, namespaces, session, syscalls
+from ..walls.lockdown import WallError
+from ..walls.plan import Plan, PlanError
+from ..wire.frames import FrameError
+from . import agent, clones, descriptors, greeting, runner, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket as _socket
+    from typing import Any, Dict, List, Tuple
+
+    from .nest import Nest
+else:
+    import _socket
+
+_COMPLAINTS, _REPORT = 2, 3
+_SIGCHLD = 17
+_SET_FLAGS = 0x8914  # SIOCSIFFLAGS, netdevice(7)
+_UP = 1
+_DUMPABLE = 4  # PR_SET_DUMPABLE
+_EMPTY = "/run/empty"
+_SCRATCH_INODES = 65536
+WORKSPACE = "/workspace"
+
+
+class ParkedBox(greeting.Box):
+    """A Box whose payloads are clones that have the environment's packages loaded."""
+
+    # A host may mount another workspace, and what is mounted over a tree is not reached by rules for that.
+    late: Tuple[str, ...] = ("rlimits", "landlock")
+    is_claimed = False
+
+    def __init__(self, nest: Nest, archive: str) -> None:
+        """Open what the walls will hide; *archive* is where the agent was imported from."""
+        self._archive = archive
+        super().__init__(WORKSPACE, (WORKSPACE, "/tmp"), nest.plan)
+        lockdown.prepare_late(self.plan)
+        self._cloner = clones.Cloner(exit_signal=_SIGCHLD)
+
+    def claim(self, terms: Dict[str, Any]) -> None:
+        if self.is_claimed:
+            raise FrameError("a second CLAIM")
+        try:
+            self.plan = Plan.from_json({**self.plan.to_json(), "rlimits": terms.get("rlimits")})
+            lockdown.settle_late(self.plan, is_moved=bool(terms.get("moved")))
+        except (PlanError, WallError) as error:
+            raise greeting.Unfit(f"the box is refused: {error}") from None
+        self.late = greeting.Box.late
+        self.is_claimed = True
+
+    def fork(self) -> int:
+        return self._cloner.clone()
+
+    def warm(self) -> None:
+        runner.warm(self._archive)
+
+
+def serve(nest: Nest, given: List[int], archive: str) -> int:
+    """Become the box and serve whoever greets it; the exit status. In a payload leaves by payload.Handover.
+
+    given: the channel's two ends, where the agent complains, where to say that it is ready, control groups.
+    """
+    os.dup2(given[_COMPLAINTS], _COMPLAINTS)  # what goes wrong from here on is told there
+    _enter_groups(given[4:])
+    os.setresgid(nest.group, nest.group, nest.group)
+    os.setresuid(nest.user, nest.user, nest.user)
+    syscalls.prctl(
+        _DUMPABLE, 1
+    )  # taken by the change of user; /proc/self must be ours until the walls are up
+    if "namespaces.cgroup" in nest.walls:
+        namespaces.leave(["cgroup"])
+    if "namespaces.uts" in nest.walls:
+        namespaces.set_hostname(nest.hostname)
+    if "namespaces.net" in nest.walls:
+        _raise_loopback()
+    _furnish(nest)
+    descriptors.place(given[:4])
+    os.set_inheritable(_REPORT, False)
+    os.chdir("/")
+    session.lead()
+    signals.ignore_all()
+    if "capabilities" in nest.walls:
+        capabilities.drop_all()
+    return agent.serve_parked(ParkedBox(nest, archive), _report)
+
+
+def _report() -> None:
+    os.write(_REPORT, b"+")
+    os.close(_REPORT)
+
+
+def _enter_groups(groups: List[int]) -> None:
+    # The keeper opened them, so the kernel lets us in by its right (cgroups(7), delegation).
+    for group in groups:
+        os.write(group, b"0")
+        os.close(group)
+
+
+def _raise_loopback() -> None:
+    link = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+    try:
+        fcntl.ioctl(link.fileno(), _SET_FLAGS, struct.pack("=16sH14x", b"lo", _UP))
+    finally:
+        link.close()
+
+
+def _furnish(nest: Nest) -> None:
+    """The mounts that are a box's own, over those it shares with its zygote, which are read-only."""
+    scratch = mounts.tmpfs_options(nest.scratch, _SCRATCH_INODES, 0o1777, nest.user, nest.group)
+    mounts.tmpfs("/tmp", scratch)
+    mounts.tmpfs("/dev/shm", scratch)
+    mounts.terminals("/dev/pts")
+    mounts.tmpfs(WORKSPACE, mounts.tmpfs_options(nest.disk, nest.inodes, 0o700, nest.user, nest.group))
+    if "namespaces.pid" in nest.walls:
+        mounts.proc("/proc")
+    if "mounts" not in nest.walls:
+        return
+    mounts.bind("/proc/sys", "/proc/sys", recursive=False)
+    mounts.restrict("/proc/sys", mounts.MOUNT_ATTR_RDONLY, recursive=False)
+    for name, is_tree in nest.masked:
+        mounts.bind(_EMPTY if is_tree else "/dev/null", f"/proc/{name}", recursive=False)

@@ -1,0 +1,183 @@
+"""A spare: a payload forked ahead of its command, already behind every wall, waiting for its order.
+
+A command that finds one begins at once: no fork and hardly a wall lies between the request and the program.
+The walls it tells of are those it stands behind, so the greeting of a box is proven by the very process that
+will run the first command in it. Those that can only go up when the order is there (`Box.late`) it puts up
+then, before anything of the user runs, or does not run it.
+
+What a spare is told comes in one message on a pipe of its own, and what it has to say before the program runs
+goes out on another: a line when it is ready, a refusal when it cannot start, and the end of file when it has.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from ..walls import lockdown, rlimits
+from ..wire import json_object
+from . import descriptors, payload, signals
+from .handler import VALUE, Call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, NoReturn, Optional, Tuple
+
+    from .greeting import Box
+
+_REPORTS, _ORDERS = payload.ERRORS, payload.ERRORS + 1
+_READ_SIZE = 2**16
+_UMASK = 0o022
+
+
+class Order:
+    """What a spare is to become: argv, or a program's text and what is called of it; its environment."""
+
+    def __init__(
+        self,
+        argv: Optional[List[str]],
+        source: Optional[bytes],
+        env: Dict[str, str],
+        workdir: str,
+        call: Optional[Call] = None,
+    ) -> None:
+        """Take it as it is."""
+        self.argv, self.source, self.env, self.workdir, self.call = argv, source, env, workdir, call
+
+    def encoded(self, limits: Dict[str, int]) -> bytes:
+        """The message; *limits* are the resource limits of walls.rlimits that hold from now on."""
+        header = {"argv": self.argv, "env": self.env, "workdir": self.workdir, "rlimits": limits}
+        header["call"] = None if self.call is None else self.call.told
+        return json_object.render(header) + b"\n" + (self.source or b"")
+
+
+class Spare:
+    """The agent's side of one: descriptors, those it reads non-blocking, and its pid."""
+
+    def __init__(self) -> None:
+        """Nothing is open yet."""
+        self.pid = 0
+        self.heard = b""  # what was read of its reports already
+        self.orders = self.reports = self.stdin = self.stdout = self.stderr = self.value = -1
+
+    def close(self) -> None:
+        """Give everything back: one that got no order ends by that."""
+        ours = (self.orders, self.reports, self.stdin, self.stdout, self.stderr, self.value)
+        for descriptor in ours:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def fork(box: Box) -> Spare:
+    """A spare behind the walls of *box*; returns in the agent. OSError when there is no room for one.
+
+    In the spare's own process this leaves by payload.Handover, when its order is a program's text.
+    """
+    spare = Spare()
+    far: List[int] = []
+    try:
+        spare.orders, orders = _pipe(far, near_reads=False)
+        spare.reports, reports = _pipe(far, near_reads=True)
+        spare.stdin, stdin = _pipe(far, near_reads=False)
+        spare.stdout, stdout = _pipe(far, near_reads=True)
+        spare.stderr, stderr = _pipe(far, near_reads=True)
+        spare.value, value = _pipe(far, near_reads=True)
+        agent = os.getpid()
+        gc.freeze()  # as launch.start does, for the same reasons
+        spare.pid = box.fork()
+    except OSError:
+        gc.unfreeze()
+        _close(far)
+        spare.close()
+        raise
+    if spare.pid == 0:
+        _become(box, agent, (stdin, stdout, stderr), (reports, orders, value))
+    gc.unfreeze()
+    _close(far)
+    return spare
+
+
+def _become(box: Box, agent: int, stdio: Tuple[int, int, int], ends: Tuple[int, int, int]) -> NoReturn:
+    with payload.Edge():
+        signals.restore(python=True)
+        descriptors.place((*stdio, *ends), keep=lockdown.held())
+        for end in (_REPORTS, _ORDERS, VALUE):
+            os.set_inheritable(end, False)
+        os.umask(_UMASK)
+        os.chdir("/")
+        walls = lockdown.payload(box.plan.without(*box.late), parent=agent)
+        if "landlock" not in box.late:
+            lockdown.release()
+        box.warm()
+        spent = os.times()
+        walls += [wall for wall in box.late if wall in box.plan.walls]
+        ready = {"walls": walls, "cpu": spent.user + spent.system}
+        os.write(_REPORTS, json_object.render(ready) + b"\n")
+        order = _read_order()
+        if not order:
+            os._exit(0)  # the agent has no use for it
+        _carry_out(order, box)
+
+
+def _read_order() -> bytes:
+    received = []
+    while True:
+        data = os.read(_ORDERS, _READ_SIZE)
+        if not data:
+            break
+        received.append(data)
+    os.close(_ORDERS)
+    return b"".join(received)
+
+
+def _carry_out(order: bytes, box: Box) -> NoReturn:
+    header, _, source = order.partition(b"\n")
+    told = json_object.parse(header)
+    if told["rlimits"]:
+        rlimits.lower(told["rlimits"])
+    if "landlock" in box.late:
+        lockdown.confine(box.plan)
+        lockdown.release()
+    os.chdir(told["workdir"])
+    if told["argv"] is not None:
+        signals.restore(python=False)
+        payload.execute(told["argv"], told["env"])
+    call = None if told["call"] is None else Call(told["call"])
+    if call is None:
+        os.close(VALUE)
+    os.close(_REPORTS)
+    raise payload.Handover((source, told["env"], told["workdir"], call))
+
+
+def await_ready(spare: Spare) -> List[str]:
+    """Wait until it stands behind its walls; their names. Raises ValueError with its reason why it cannot."""
+    os.set_blocking(spare.reports, True)
+    while b"\n" not in spare.heard:
+        data = os.read(spare.reports, _READ_SIZE)
+        if not data:
+            break
+        spare.heard += data
+    os.set_blocking(spare.reports, False)
+    return ready(spare.heard.partition(b"\n")[0])[0]
+
+
+def ready(line: bytes) -> Tuple[List[str], float]:
+    """The walls a spare stands behind and its processor time so far, in seconds. Raises ValueError."""
+    told: Dict[str, Any] = json_object.parse(line)
+    if "walls" not in told:
+        raise ValueError(told.get("message", "it is not ready"))
+    return list(told["walls"]), float(told["cpu"])
+
+
+def _pipe(far: List[int], *, near_reads: bool) -> Tuple[int, int]:
+    """The agent's end, non-blocking, and the other, which is noted in *far*."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    near, other = (reading, writing) if near_reads else (writing, reading)
+    far.append(other)
+    os.set_blocking(near, False)
+    return near, other
+
+
+def _close(descriptors_: List[int]) -> None:
+    for descriptor in descriptors_:
+        os.close(descriptor)

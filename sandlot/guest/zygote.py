@@ -1,0 +1,172 @@
+"""The zygote: an interpreter that has loaded an environment's packages and forks boxes out of itself.
+
+It runs as the environment's own user, in namespaces of the environment: what it loads is the code of others
+and gets no power over the host. It makes one box for each packet on its socket, and dies without harm: boxes
+are its siblings. Its packets are answered in order; each answer carries the descriptor of the box's first
+process, since numbers that it says are not believed.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from ..walls import namespaces
+from ..wire import json_object
+from . import clones, reseed, runner
+from .nest import Nest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket as _socket
+    from typing import Any, Dict, List, NoReturn, Tuple
+else:
+    import _socket
+
+_LARGEST = 65536
+_MOST_DESCRIPTORS = 16
+_INTEGER = 4  # bytes of a C int
+_SIGCHLD = 17
+_ALWAYS = ("user", "mnt")
+_NAMESPACES = ("pid", "ipc", "uts", "net")
+
+
+class Born(BaseException):  # nothing on the way up to `main` may catch it
+    """Leaves the zygote's frames in a new box's first process."""
+
+    def __init__(self, nest: Nest, descriptors: List[int]) -> None:
+        """*descriptors*: the agent's 0, 1 and 2, where to report, and control groups to enter."""
+        super().__init__()
+        self.nest, self.descriptors = nest, descriptors
+
+
+def serve(text: str) -> NoReturn:
+    """Load what the nest *text* names, then make boxes until the socket on descriptor 0 closes.
+
+    Leaves by Born in each box, by SystemExit here.
+    """
+    control = _socket.socket(fileno=0)
+    try:
+        nest = Nest.parse(text)
+        _load(nest)
+    except BaseException as error:  # noqa: BLE001 - whatever the packages raise: the keeper has to know
+        _say(control, {"failed": f"{type(error).__name__}: {error}"[:2000]})
+        sys.exit(1)
+    cloner = clones.Cloner(exit_signal=_SIGCHLD)
+    _say(control, {"ready": sys.version.split()[0]})
+    for _ in range(nest.most):
+        packet, descriptors = _receive(control)
+        if not packet:
+            break
+        _make(control, cloner, nest, json_object.parse(packet), descriptors)
+    sys.exit(0)
+
+
+def _load(nest: Nest) -> None:
+    own = os.getpid()
+    reseed.record()
+    runner.prepare()
+    _load_agent()
+    for name in nest.preload:
+        __import__(name)
+    if os.getpid() != own or _has_children():
+        raise RuntimeError(
+            f"importing {', '.join(nest.preload)} made a fork that lives on; forks need one process"
+        )
+    runner.rehearse()
+    threads = os.listdir("/proc/self/task")
+    if len(threads) != 1:
+        raise RuntimeError(f"importing {', '.join(nest.preload)} left {len(threads)} threads; forks need one")
+    os.environ.clear()
+    os.environ.update(nest.env)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def _has_children() -> bool:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _load_agent() -> None:
+    """What an agent imports when its first request comes: not in each box again."""
+    from . import (  # noqa: F401
+        archives,
+        beneath,
+        files,
+        removal,
+        terminal,
+        verbs,
+        watch,
+    )
+
+
+def _make(
+    control: _socket.socket, cloner: clones.Cloner, nest: Nest, asked: Dict[str, Any], descriptors: List[int]
+) -> None:
+    waiting, go = os.pipe2(os.O_CLOEXEC)
+    own = [name for name in _NAMESPACES if f"namespaces.{name}" in nest.walls]
+    flags = namespaces.flags_of((*_ALWAYS, *own))
+    try:
+        pid = cloner.clone(flags | clones.PARENT | clones.PIDFD)
+    except OSError as error:
+        _say(control, {"park": asked["park"], "failed": str(error)})
+        _close([waiting, go, *descriptors])
+        return
+    if pid == 0:
+        os.close(go)
+        if os.read(waiting, 1) != b"+":
+            os._exit(1)
+        _close([waiting, control.detach()])
+        raise Born(nest, descriptors)
+    failed = ""
+    try:
+        _map(pid, nest, int(asked["uid"]))
+    except OSError as error:
+        failed = f"no user for it: {error}"
+    pidfd = cloner.pidfd
+    # Told before it goes on: when this zygote dies in between, no box lives that nobody knows of.
+    _say(control, {"park": asked["park"], "failed": failed}, pidfd)
+    if not failed:
+        os.write(go, b"+")
+    _close([waiting, go, pidfd, *descriptors])
+
+
+def _map(pid: int, nest: Nest, uid: int) -> None:
+    """Let user and group of the box be *uid* of ours, which is a user of the host that nobody else is."""
+    for name, inside in (("uid_map", nest.user), ("gid_map", nest.group)):
+        descriptor = os.open(f"/proc/{pid}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, b"%d %d 1\n" % (inside, uid))
+        finally:
+            os.close(descriptor)
+
+
+def _receive(control: _socket.socket) -> Tuple[bytes, List[int]]:
+    room = _socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INTEGER)
+    packet, ancillary, _, _ = control.recvmsg(_LARGEST, room, _socket.MSG_CMSG_CLOEXEC)
+    descriptors: List[int] = []
+    for level, kind, content in ancillary:
+        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
+            whole = len(content) - len(content) % _INTEGER
+            descriptors += memoryview(content[:whole]).cast("i").tolist()
+    return packet, descriptors
+
+
+def _say(control: _socket.socket, message: Dict[str, Any], *descriptors: int) -> None:
+    rights: List[Any] = []
+    if descriptors:
+        content = b"".join(descriptor.to_bytes(_INTEGER, sys.byteorder) for descriptor in descriptors)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, content)]
+    control.sendmsg([json_object.render(message)], rights)
+
+
+def _close(descriptors: List[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

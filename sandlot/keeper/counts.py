@@ -1,0 +1,25 @@
+"""What a box has used, read by the service itself: everybody may, and nobody has to be asked (cgroups(7))."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .launch import Consumption
+
+_BILLION = 1_000_000_000
+
+
+def read(groups: Mapping[str, str]) -> Consumption | None:
+    """The counters of version 1 in the directories *groups*, by controller; None where there are none."""
+    if "memory" not in groups or "cpuacct" not in groups:
+        return None
+    try:
+        with open(f"{groups['memory']}/memory.max_usage_in_bytes", "rb", buffering=0) as file:
+            peak = int(file.read())
+        with open(f"{groups['memory']}/memory.oom_control", "rb", buffering=0) as file:
+            kills = next(int(line[9:]) for line in file.read().splitlines() if line.startswith(b"oom_kill "))
+        with open(f"{groups['cpuacct']}/cpuacct.usage", "rb", buffering=0) as file:
+            seconds = int(file.read()) / _BILLION
+    except (OSError, ValueError, StopIteration):  # gone, or a kernel that counts otherwise: the keeper knows
+        return None
+    return Consumption(kills, peak, seconds)

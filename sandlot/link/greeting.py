@@ -1,0 +1,85 @@
+"""The first words: what a host tells an agent about its box, and the walls the agent answers with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandlot.contracts.errors import StartFailed
+from sandlot.wire.frames import FrameError
+
+from . import replies
+from .calls import Calls, Patience
+from .channel import Channel
+from .connection import Connection, ConnectionEnded
+from .life import Life, Usage
+from .places import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """An agent that has answered, with the walls that are up in its box."""
+
+    calls: Calls
+    walls: frozenset[str]
+
+    def claim(self, limits: Mapping[str, int], patience: Patience, *, is_moved: bool) -> None:
+        """Take a parked box for somebody: its programs get these *limits*, by names of walls.rlimits.
+
+        *is_moved* says that another workspace was mounted in it.
+        """
+        self.calls.patience = patience
+        self.calls.connection.claim({"rlimits": dict(limits), "moved": is_moved})
+
+
+async def greet(
+    channel: Channel,
+    life: Life,
+    places: Places,
+    plan: Mapping[str, object],
+    *,
+    within: float,
+    patience: Patience | None = None,
+    unused: Usage | None = None,
+) -> Greeted:
+    """Greet the agent at the end of *channel* and check that every wall of *plan* is up.
+
+    *unused* is what counts as used before the first command. Raises StartFailed when it does not answer
+    *within* so many seconds, breaks the protocol or lacks a wall; the box is killed then.
+    """
+    calls = Calls(channel, life, places, patience, unused)
+    is_up = False
+    try:
+        async with asyncio.timeout(within):
+            walls = await _walls(calls.connection, places, plan)
+        is_up = True
+    except ConnectionEnded as error:
+        raise StartFailed(_stillborn(calls, (await calls.death()).detail)) from error
+    except TimeoutError as error:
+        raise StartFailed(_stillborn(calls, f"its agent did not answer within {within:g} s")) from error
+    except FrameError as error:
+        raise StartFailed(_stillborn(calls, str(error))) from error
+    finally:
+        if not is_up:
+            calls.connection.close()
+            await asyncio.shield(life.kill())
+    return Greeted(calls, walls)
+
+
+async def _walls(connection: Connection, places: Places, plan: Mapping[str, object]) -> frozenset[str]:
+    """The walls that are up; raises FrameError when one of *plan* is not."""
+    roots = [str(root.real) for root in places.roots]
+    hello = {"protocol": replies.PROTOCOL, "workspace": places.workspace, "roots": roots, "plan": plan}
+    greeting = replies.greeting(await connection.greet(hello))
+    wanted = plan.get("walls")
+    missing = set(wanted if isinstance(wanted, (list, tuple)) else ()) - greeting.walls
+    if missing:
+        raise FrameError(f"the box lacks the walls {', '.join(sorted(missing))}")
+    return greeting.walls
+
+
+def _stillborn(calls: Calls, what: str) -> str:
+    tail = calls.connection.diagnostics().decode("utf-8", "replace").strip()[-1000:]
+    said = f", saying: {tail}" if tail else ""
+    return f"the box did not start ({what}){said}"
