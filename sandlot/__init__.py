@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from .contracts.engine import Box, Engine
     from .contracts.errors import SandlotError
     from .contracts.events import Event
+    from .contracts.handler import Handler
     from .contracts.result import Result
     from .contracts.spec import Isolation, Limits, Network, SandboxSpec
-    from .local import run
+    from .local import call, run
     from .sdk import AsyncSandbox, Sandbox
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Engine",
     "Event",
     "Feature",
+    "Handler",
     "Isolation",
     "Limits",
     "Network",
@@ -37,6 +39,7 @@ __all__ = [
     "SandboxSpec",
     "SandlotError",
     "__version__",
+    "call",
     "run",
 ]
 
@@ -47,6 +50,7 @@ _WHERE = {
     "Engine": "contracts.engine",
     "Event": "contracts.events",
     "Feature": "contracts.capability",
+    "Handler": "contracts.handler",
     "Isolation": "contracts.spec",
     "Limits": "contracts.spec",
     "Network": "contracts.spec",
@@ -54,6 +58,7 @@ _WHERE = {
     "Sandbox": "sdk",
     "SandboxSpec": "contracts.spec",
     "SandlotError": "contracts.errors",
+    "call": "local",
     "run": "local",
 }
 

@@ -8,7 +8,7 @@ from typing import Callable, Dict
 from sandlot import settings
 
 from . import arguments_bench, arguments_sandboxes, arguments_server
-from .parsing import parser_of
+from .parsing import add_handler, parser_of
 
 SETTINGS = (
     "engine",
@@ -37,6 +37,7 @@ def run() -> argparse.ArgumentParser:
         "file", nargs="?", metavar="FILE", help="a Python file; - reads it from standard input"
     )
     parser.add_argument("-c", dest="code", metavar="CODE", help="Python code")
+    add_handler(parser)
     parser.add_argument("--engine", metavar="NAME", help="prefer this engine; its isolation is the floor")
     parser.add_argument("--isolation", metavar="LEVEL", help="at least process, namespace, userkernel or vm")
     parser.add_argument("--environment", metavar="NAME", help="the Python to use (sandlot env list)")

@@ -7,7 +7,7 @@ from typing import Callable, Dict
 
 from sandlot.settings import DEFAULT_URL
 
-from .parsing import parser_of
+from .parsing import add_handler, parser_of
 
 CREATE_SETTINGS = ("engine", "isolation", "environment", "network", "memory", "cpu", "pids", "disk")
 """The settings that `create` has a flag for."""
@@ -54,6 +54,7 @@ def execute() -> argparse.ArgumentParser:
         "file", nargs="?", metavar="FILE", help="a Python file of this machine; - is standard input"
     )
     parser.add_argument("-c", dest="code", metavar="CODE", help="Python code")
+    add_handler(parser)
     _add_variables(parser)
     _add_workdir(parser)
     parser.add_argument(
@@ -176,6 +177,14 @@ def health() -> argparse.ArgumentParser:
     return parser
 
 
+def pool() -> argparse.ArgumentParser:
+    """`sandlot pool`."""
+    parser = parser_of("pool", "List the boxes that a server keeps ready, by engine and environment.")
+    _add_json(parser, "print one JSON document")
+    _add_url(parser)
+    return parser
+
+
 def _of_one(verb: str, does: str) -> argparse.ArgumentParser:
     parser = parser_of(verb, does)
     _add_id(parser)
@@ -230,4 +239,5 @@ PARSERS: Dict[str, Callable[[], argparse.ArgumentParser]] = {
     "ps": ps,
     "logs": logs,
     "health": health,
+    "pool": pool,
 }

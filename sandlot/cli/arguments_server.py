@@ -16,6 +16,7 @@ SERVE_SETTINGS = (
     "allow_origins",
     "grace",
     "workspaces",
+    "pool_depth",
     "images",
     "allow_process",
     "allow_network",
@@ -54,6 +55,12 @@ def serve() -> argparse.ArgumentParser:
     )
     parser.add_argument("--grace", metavar="TIME", help="what runs may go on for so long at the end (20s)")
     parser.add_argument("--workspaces", choices=("auto", "disk", "memory"), help="what workspaces lie on")
+    parser.add_argument(
+        "--pool",
+        dest="pool_depth",
+        metavar="N",
+        help="boxes kept ready per environment, where the engine can make them ahead (default: 8; 0: none)",
+    )
     parser.add_argument(
         "--image",
         dest="images",

@@ -11,7 +11,19 @@ from sandlot.contracts.command import Command
 from sandlot.contracts.errors import Unsupported
 from sandlot.contracts.paths import sandbox_path
 
-from . import arguments_sandboxes, keyboard, outcome, parsing, program, ps, render, service, signals, stdin
+from . import (
+    arguments_sandboxes,
+    calling,
+    keyboard,
+    outcome,
+    parsing,
+    program,
+    ps,
+    render,
+    service,
+    signals,
+    stdin,
+)
 
 
 def main(words: Sequence[str]) -> int:
@@ -41,6 +53,7 @@ def _command(options: argparse.Namespace, argv: Tuple[str, ...], asked: service.
         tty=keyboard.size() if options.tty else None,
         background=options.detach,
         output_limit=asked.settings.output,
+        handler=calling.handler_of(options),
     )
 
 
@@ -53,7 +66,9 @@ def _kind(options: argparse.Namespace) -> Dict[str, str]:
 def _input(options: argparse.Namespace) -> Union[bytes, AsyncIterator[bytes], None]:
     if options.detach:
         return b""  # its standard input ends at once: nobody is there to write to it
-    return None if options.file == "-" else stdin.for_program(also_terminal=options.interactive)
+    if "-" in (options.file, options.event):
+        return None
+    return stdin.for_program(also_terminal=options.interactive)
 
 
 async def _start(sandbox: str, asked: service.Asked, command: Command) -> int:
@@ -67,7 +82,7 @@ async def _execute(options: argparse.Namespace, asked: service.Asked, command: C
         box = await there.reach(options.id)
         with _terminal(options):
             result = await outcome.run(box, command, stream=not options.json)
-    outcome.tell(result, as_json=options.json, verbose=False)
+    outcome.tell(result, as_json=options.json, verbose=False, called=command.handler is not None)
     return result.exit_code
 
 

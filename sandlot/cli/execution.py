@@ -45,7 +45,8 @@ async def execute(options: argparse.Namespace, chosen: Settings, command: Comman
         waiting.cancel()
         progress.end()
         await service.close()
-    outcome.tell(result, as_json=options.json, verbose=options.verbose)
+    called = command.handler is not None
+    outcome.tell(result, as_json=options.json, verbose=options.verbose, called=called)
     return result.exit_code
 
 

@@ -31,6 +31,7 @@ VERBS: Dict[str, _Verb] = {
     "ps": _Verb("list what runs in a sandbox"),
     "logs": _Verb("print what a background process has written"),
     "health": _Verb("ask a server whether it can be used"),
+    "pool": _Verb("what a server keeps ready, and how often that was enough"),
     "serve": _Verb("give sandboxes to others over HTTP", _OLDEST),
     "key": _Verb("create, list and revoke a server's API keys", _OLDEST),
     "doctor": _Verb("what this machine can enforce, just proven, and what is missing", _OLDEST),

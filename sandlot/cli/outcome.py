@@ -19,10 +19,13 @@ _STEP = getattr(select, "PIPE_BUF", 512)  # what a writable pipe takes at once
 
 
 async def run(box: Box, command: Command, *, stream: bool) -> Result:
-    """The Result of *command*; with *stream* its output is written as it comes instead of kept."""
+    """The Result of *command*; with *stream* its output is written as it comes instead of kept.
+
+    Our standard output is for what a handler returns, so what its program prints goes to standard error.
+    """
     events = box.run(command)
     try:
-        kept = await _kept(events, stream=stream)
+        kept = await _kept(events, stream=stream, output=1 if command.handler is None else 2)
     finally:
         await closed(events)
     return fold(
@@ -39,11 +42,11 @@ async def closed(iterator: AsyncIterator[Any]) -> None:
         await iterator.aclose()
 
 
-async def _kept(events: AsyncIterator[Event], *, stream: bool) -> List[Event]:
+async def _kept(events: AsyncIterator[Event], *, stream: bool, output: int) -> List[Event]:
     kept: List[Event] = []
     async for event in events:
         if stream and isinstance(event, (Stdout, Stderr)):
-            await write(1 if isinstance(event, Stdout) else 2, event.data)
+            await write(output if isinstance(event, Stdout) else 2, event.data)
         else:
             kept.append(event)
     return kept
@@ -61,11 +64,15 @@ async def write(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data if is_file else data[:_STEP]) :]
 
 
-def tell(result: Result, *, as_json: bool, verbose: bool) -> None:
-    """How it went, for people on stderr or for programs on stdout."""
+def tell(result: Result, *, as_json: bool, verbose: bool, called: bool = False) -> None:
+    """How it went, for people on stderr or for programs on stdout, which a handler that was *called* has."""
     if as_json:
         render.document(result.to_json())
         return
+    if result.has_result:
+        render.document(result.result)
+    elif called and result.ok:
+        render.say("the program ended before its handler returned: there is no result")
     if result.reason not in (Reason.EXITED, Reason.SIGNALLED) or result.failover:
         render.say(_ending(result))
     for name, truncated in (("output", result.stdout_truncated), ("error", result.stderr_truncated)):

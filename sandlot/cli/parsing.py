@@ -15,6 +15,21 @@ def parser_of(verb: str, does: str, usage: str = "") -> argparse.ArgumentParser:
     )
 
 
+def add_handler(parser: argparse.ArgumentParser) -> None:
+    """The flags by which a function of Python code is called."""
+    parser.add_argument(
+        "--handler",
+        metavar="NAME",
+        help="call this function of the code (default with --event: handler) and print what it returns as "
+        "JSON; what the program prints goes to standard error",
+    )
+    parser.add_argument(
+        "--event",
+        metavar="JSON|@FILE|-",
+        help="what the handler is given: JSON, a file with it, or standard input (default: null)",
+    )
+
+
 def split(words: Sequence[str]) -> Tuple[Sequence[str], Tuple[str, ...]]:
     """What stands before `--`, which is ours, and the program after it."""
     end = words.index("--") if "--" in words else len(words)

@@ -20,6 +20,10 @@ def parsed(
     options = parser.parse_intermixed_args(ours)
     if (options.file is not None) + (options.code is not None) + bool(argv) != 1:
         parser.error("give exactly one of FILE, -c CODE, - or -- PROGRAM ARG...")
+    if argv and (options.handler is not None or options.event is not None):
+        parser.error("--handler and --event are for Python code: give FILE, -c CODE or -")
+    if options.file == "-" and options.event == "-":
+        parser.error("standard input cannot be the program and its event: put one of them into a file")
     return options, argv
 
 

@@ -9,7 +9,7 @@ from sandlot import settings
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import InvalidSpec
 
-from . import arguments, parsing, program, stdin
+from . import arguments, calling, parsing, program, stdin
 
 
 def main(words: Sequence[str]) -> int:
@@ -20,9 +20,10 @@ def main(words: Sequence[str]) -> int:
     command = Command(
         argv=argv,
         code=program.code_of(options),
-        stdin=None if options.file == "-" else stdin.for_program(),
+        stdin=None if "-" in (options.file, options.event) else stdin.for_program(),
         env=parsing.variables(options.env),
         timeout=chosen.timeout,
+        handler=calling.handler_of(options),
     )
     if options.out:
         _make(Path(options.out))

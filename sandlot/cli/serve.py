@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -17,6 +16,7 @@ def main(words: Sequence[str]) -> int:
     options = arguments_server.serve().parse_args(words)
     chosen = settings.load(flags={name: getattr(options, name) for name in arguments_server.SERVE_SETTINGS})
     try:
+        from sandlot.server import loop
         from sandlot.server.logs import logging_to
         from sandlot.server.serve import serve
     except ImportError as missing:
@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     from sandlot.local.start import open_service
 
     with logging_to():
-        asyncio.run(serve(chosen, open_service, _tell, options.fd))
+        loop.run(serve(chosen, open_service, _tell, options.fd))
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, AsyncIterator, Mapping, Optional
 
 from sandlot import settings
@@ -57,6 +57,7 @@ async def _local(chosen: Settings) -> Service:
     from sandlot.local.start import open_service
 
     try:
-        return await open_service(chosen, workspaces="disk")
+        # A pool is for who comes again, and this process ends with its command.
+        return await open_service(replace(chosen, pool_depth=0), workspaces="disk")
     except Conflict as cause:
         raise Conflict(f"{cause.message}; or, when that is a server, leave --local out to use it") from cause

@@ -1,6 +1,6 @@
-"""Sandboxes in this process: LocalService for async code, `run` for the rest."""
+"""Sandboxes in this process: LocalService for async code, `run` and `call` for the rest."""
 
-from .once import run
+from .once import call, run
 from .service import LocalService
 
-__all__ = ["LocalService", "run"]
+__all__ = ["LocalService", "call", "run"]

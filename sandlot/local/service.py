@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Self
 
 from sandlot.contracts.engine import Box
@@ -13,6 +14,8 @@ from sandlot.contracts.result import Result, fold
 from sandlot.contracts.service import RunRequest, SandboxStatus
 from sandlot.contracts.spec import SandboxSpec
 from sandlot.contracts.streams import ended
+from sandlot.pool.pools import Pools
+from sandlot.pool.supply import Supply
 from sandlot.sandboxes.census import Census
 from sandlot.sandboxes.sandboxes import Sandboxes
 from sandlot.trees import pack
@@ -27,19 +30,22 @@ class LocalService:
     It speaks for one owner; `of` gives the same service to another.
     """
 
-    def __init__(self, sandboxes: Sandboxes, owner: str = OWNER, *, is_lent: bool = False) -> None:
-        """Over *sandboxes*, which are closed with it unless they are lent."""
+    def __init__(
+        self, sandboxes: Sandboxes, owner: str = OWNER, *, is_lent: bool = False, pools: Pools | None = None
+    ) -> None:
+        """Over *sandboxes*, which are closed with it unless they are lent, and the *pools* of its engines."""
         self._sandboxes, self._owner, self._is_lent = sandboxes, owner, is_lent
+        self._pools = pools
 
     def of(self, owner: str) -> Self:
         """The service of *owner*, who sees no others' sandboxes; closing it closes nothing."""
-        return type(self)(self._sandboxes, owner, is_lent=True)
+        return type(self)(self._sandboxes, owner, is_lent=True, pools=self._pools)
 
     async def run(self, request: RunRequest) -> Result:
         async with self.stay(request.spec) as box:
             if request.files:
                 await box.put(WORKSPACE, pack.once(pack.packed(request.files, WORKSPACE)))
-            async with ended(box.run(request.command)) as events:
+            async with ended(box.run(replace(request.command, last=True))) as events:
                 return told(box, [event async for event in events])
 
     async def ensure(self, sandbox: str, spec: SandboxSpec) -> SandboxStatus:
@@ -68,20 +74,29 @@ class LocalService:
         """A box of *spec* that the caller closes."""
         return await self._sandboxes.make(self._owner, spec)
 
-    def box(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Box]:
-        """A box of *spec* for the length of a block."""
-        return self._sandboxes.box(self._owner, spec)
-
     @asynccontextmanager
-    async def stay(self, spec: SandboxSpec) -> AsyncIterator[Box]:
-        """A box of *spec* for one command: as `box`, once the command may run. Raises PoolExhausted too."""
-        # The place comes first: a box that waits for its turn to run would take memory meanwhile.
-        async with self._sandboxes.command(self._owner), self.box(spec) as box:
+    async def box(self, spec: SandboxSpec) -> AsyncIterator[Box]:
+        """A box of *spec* for the length of a block."""
+        box = await self.make(spec)
+        try:
             yield box
+        finally:
+            await box.close()
+
+    def stay(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Box]:
+        """A box of *spec* for one command, once the command may run, which is ended after the block.
+
+        Nobody waits for that but `close`. Raises PoolExhausted too.
+        """
+        return self._sandboxes.stay(self._owner, spec)
 
     def census(self) -> Census:
         """How many sandboxes there are and were, of every owner."""
         return self._sandboxes.census()
+
+    def supplies(self) -> tuple[Supply, ...]:
+        """How every stock of warm boxes stands; none where none are made ahead."""
+        return () if self._pools is None else self._pools.supplies()
 
 
 def told(box: Box, events: Iterable[Event]) -> Result:

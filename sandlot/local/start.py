@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
+from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.lease import DEFAULT_TTL
 from sandlot.contracts.spec import Network, SandboxSpec
 from sandlot.engines.failover import FailoverEngine
 from sandlot.keeper.client import STORE
 from sandlot.keeper.storage import WorkspaceStore
+from sandlot.pool.pools import Pools
+from sandlot.pool.stock import Rules
 from sandlot.sandboxes.agreement import WorkspacePolicy
 from sandlot.sandboxes.gate import Width
 from sandlot.sandboxes.house import House
@@ -52,12 +57,27 @@ async def open_service(
         store = await asyncio.to_thread(WorkspaceStore, chosen.data_directory / STORE)
         house = house_of(chosen, workspaces)
         house = house if admit is None else replace(house, admit=admit)
-        sandboxes = Sandboxes(FailoverEngine.installed(), registry, store, house, steady_clock())
+        pools = pools_of(chosen, house.defaults)
+        engine = FailoverEngine.installed(None if pools is None else pools.over)
+        sandboxes = Sandboxes(engine, registry, store, house, steady_clock())
         await sandboxes.open()
     except BaseException:
         await registry.close()
         raise
-    return LocalService(sandboxes)
+    if pools is not None:
+        with contextlib.suppress(SandlotError):  # who asks for a box will be told
+            engine.prepare(house.defaults)
+        pools.warm()
+    return LocalService(sandboxes, pools=pools)
+
+
+def pools_of(chosen: Settings, defaults: SandboxSpec) -> Pools | None:
+    """The pools that *chosen* asks for, which keep boxes for *defaults* ready besides; None for none."""
+    if not chosen.pool_depth:
+        return None
+    kept = [defaults, *(replace(defaults, environment=name) for name in chosen.pool_keep)]
+    rules = Rules(depth=chosen.pool_depth, at_once=max(2, os.cpu_count() or 1), wait=float(chosen.pool_wait))
+    return Pools(rules, kept)
 
 
 def steady_clock() -> Callable[[], float]:

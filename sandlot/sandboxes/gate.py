@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -53,19 +51,15 @@ class Gate:
         """How many wait."""
         return sum(map(len, self._waiting.values()))
 
-    @asynccontextmanager
-    async def place(self, owner: str) -> AsyncIterator[None]:
-        """A place inside for the length of a block, waited for in fairness.
+    def place(self, owner: str) -> Place:
+        """A place inside for the length of an asynchronous block, which `enter` and `leave` enclose."""
+        return Place(self, owner)
+
+    async def enter(self, owner: str) -> None:
+        """Take a place, waited for in fairness; `leave` gives it back.
 
         Raises QuotaDenied when *owner* has as many waiting as one owner may, PoolExhausted when all have.
         """
-        await self._enter(owner)
-        try:
-            yield
-        finally:
-            self._leave(owner)
-
-    async def _enter(self, owner: str) -> None:
         if self._is_free_for(owner):
             self._let_in(owner)
             return
@@ -76,7 +70,7 @@ class Gate:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._leave(owner)  # cancelled in the moment it was let in
+                self.leave(owner)  # cancelled in the moment it was let in
             else:
                 self._give_up(owner, turn)
             raise
@@ -100,11 +94,13 @@ class Gate:
         self._turn += 1
         self._turns[owner] = self._turn
 
-    def _leave(self, owner: str) -> None:
+    def leave(self, owner: str) -> None:
+        """Give a place back that *owner* took."""
         self._inside[owner] -= 1
         if not self._inside[owner]:
             del self._inside[owner]
-        self._admit()
+        if self._waiting:
+            self._admit()
         self._forget(owner)
 
     def _give_up(self, owner: str, turn: asyncio.Future[None]) -> None:
@@ -133,3 +129,17 @@ class Gate:
     def _next(self) -> str | None:
         able = [owner for owner in self._waiting if self._is_free_for(owner)]
         return min(able, key=lambda owner: (self._inside[owner], self._turns.get(owner, 0)), default=None)
+
+
+class Place:
+    """A place in a gate for the length of a block; made by Gate.place."""
+
+    def __init__(self, gate: Gate, owner: str) -> None:
+        """Nothing is taken before the block."""
+        self._gate, self._owner = gate, owner
+
+    async def __aenter__(self) -> None:
+        await self._gate.enter(self._owner)
+
+    async def __aexit__(self, *_how: object) -> None:
+        self._gate.leave(self._owner)

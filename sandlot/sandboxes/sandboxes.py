@@ -6,8 +6,8 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 
 from sandlot.contracts.engine import Box, Engine
 from sandlot.contracts.errors import Conflict
@@ -28,7 +28,7 @@ from .means import Clock, Means, WorkspaceStore
 from .opening import inherit
 from .record import Record
 from .registry import MemoryRegistry, Registry
-from .shared import finished
+from .shared import Afterwards, finished
 from .tombstones import Tombstones
 
 Key = tuple[str, str]
@@ -65,7 +65,7 @@ class Sandboxes:
         self._tombstones = Tombstones()
         self._expiry: Expiry[Key] = Expiry(clock, self._due, self._forget_outdated)
         self._proving: asyncio.Future[Mapping[WorkspaceKind, str | None]] | None = None
-        self._background: set[asyncio.Future[None]] = set()
+        self._afterwards = Afterwards()
         self._clearing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -141,10 +141,6 @@ class Sandboxes:
         newest = {each.id: each for each in records if ended or not each.has_ended}
         return tuple(newest[name].status() for name in sorted(newest))
 
-    def command(self, owner: str) -> AbstractAsyncContextManager[None]:
-        """A place among the commands for the length of a block. Raises QuotaDenied, PoolExhausted."""
-        return self._commands.place(owner)
-
     async def make(self, owner: str, spec: SandboxSpec) -> Box:
         """A box without a name, which the caller closes. Raises as Engine.create, and QuotaDenied."""
         self._refuse_when_closed()
@@ -153,13 +149,24 @@ class Sandboxes:
             return await self._means.engine.create(wanted)
 
     @asynccontextmanager
-    async def box(self, owner: str, spec: SandboxSpec) -> AsyncIterator[Box]:
-        """The same for the length of a block."""
-        box = await self.make(owner, spec)
+    async def stay(self, owner: str, spec: SandboxSpec) -> AsyncIterator[Box]:
+        """A box for the length of a block in which one command runs. Raises PoolExhausted too.
+
+        It is ended after the block, for which nobody waits but `close`. Its place among the commands comes
+        before it, for a box that waits for its turn would take memory, and lasts until it is gone: so there
+        are never more of them than that gate lets in.
+        """
+        await self._commands.enter(owner)
+        try:
+            box = await self.make(owner, spec)
+        except BaseException:
+            self._commands.leave(owner)
+            raise
         try:
             yield box
         finally:
-            await box.close()
+            over = self._afterwards.do(box.close(), "a box whose command has ended")
+            over.add_done_callback(lambda _: self._commands.leave(owner))
 
     def census(self) -> Census:
         """How many there are and were."""
@@ -190,7 +197,7 @@ class Sandboxes:
         lodgings = tuple(self._lodgings.values())
         try:
             await asyncio.gather(*(each.leave(EndReason.SHUTDOWN, keep=True) for each in lodgings))
-            await asyncio.gather(*self._background)
+            await self._afterwards.over()
         finally:
             try:
                 await self._means.engine.close()
@@ -282,12 +289,7 @@ class Sandboxes:
 
     def _forget(self, keys: Collection[str]) -> None:
         if keys:
-            self._later(self._means.registry.forget(keys))
-
-    def _later(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(audit.quietly(work, "ended sandboxes"))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+            self._afterwards.do(self._means.registry.forget(keys), "ended sandboxes")
 
     def _refuse_when_closed(self) -> None:
         if self._closing is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from sandlot.contracts.errors import Conflict
+
+from . import audit
 
 Value = TypeVar("Value")
 
@@ -54,6 +56,26 @@ class Shared(Generic[Value]):
         await asyncio.wait([self._task])
         if not self._task.cancelled():
             self._task.exception()  # seen: whoever cancelled it does not care
+
+
+class Afterwards:
+    """Work that goes on when its caller has gone, and whose failure nobody can mend."""
+
+    def __init__(self) -> None:
+        """Nothing goes on."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def do(self, work: Awaitable[None], about: str) -> asyncio.Task[None]:
+        """Begin *work*; a failure is logged as one of *about*."""
+        task = asyncio.ensure_future(audit.quietly(work, about))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def over(self) -> None:
+        """Wait until nothing goes on."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
 
 def _is_cancelled() -> bool:

@@ -22,14 +22,11 @@ from typing import (
 
 from sandlot.client.address import chosen_server
 from sandlot.client.async_service import AsyncClient
-from sandlot.client.facts import result_in, usable
+from sandlot.client.facts import usable
 from sandlot.contracts.capability import Feature
-from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box, Terminal
 from sandlot.contracts.errors import NotFound
-from sandlot.contracts.events import Event
 from sandlot.contracts.paths import WORKSPACE, sandbox_path
-from sandlot.contracts.result import Result
 from sandlot.contracts.service import SandboxStatus, Service
 from sandlot.contracts.streams import ended
 from sandlot.trees import pack
@@ -37,13 +34,14 @@ from sandlot.trees.descriptors import finished
 from sandlot.trees.unpack import unpack
 
 from . import plans
+from .async_programs import AsyncPrograms
 from .powers import PowerfulBox, with_power
 
 if TYPE_CHECKING:
     from typing import Self
 
 
-class AsyncSandbox:
+class AsyncSandbox(AsyncPrograms):
     """As Sandbox, for one event loop. It starts when it is awaited or entered:
 
     `async with AsyncSandbox.local() as box` or `box = await AsyncSandbox.connect(url)`.
@@ -77,45 +75,6 @@ class AsyncSandbox:
     ) -> AsyncSandbox:
         """As Sandbox.connect."""
         return cls(plans.remote_plan(id, env, ttl, {"url": url, "key": key, **asked}, image))
-
-    async def run(
-        self,
-        code: Optional[str] = None,
-        *,
-        argv: Optional[Sequence[str]] = None,
-        stdin: plans.Input = None,
-        env: Optional[Mapping[str, str]] = None,
-        workdir: Union[str, PurePosixPath, None] = None,
-        timeout: plans.Amount = None,
-    ) -> Result:
-        """As Sandbox.run."""
-        program = plans.Program(code, argv, stdin, env, workdir)
-        command = plans.command_for(program, timeout, self._plan.settings.timeout)
-        box = await self._reach()
-        async with ended(box.run(command)) as events:
-            found = [event async for event in events]
-        return result_in(box, found)
-
-    async def shell(
-        self,
-        line: str,
-        *,
-        stdin: plans.Input = None,
-        env: Optional[Mapping[str, str]] = None,
-        workdir: Union[str, PurePosixPath, None] = None,
-        timeout: plans.Amount = None,
-    ) -> Result:
-        """As Sandbox.shell."""
-        return await self.run(
-            argv=plans.shell_line(line), stdin=stdin, env=env, workdir=workdir, timeout=timeout
-        )
-
-    async def events(self, command: Command) -> AsyncIterator[Event]:
-        """As Sandbox.events."""
-        box = await self._reach()
-        async with ended(box.run(command)) as events:
-            async for event in events:
-                yield event
 
     async def put(self, source: Union[str, Path], target: str = ".") -> List[str]:
         """As Sandbox.put."""

@@ -10,8 +10,10 @@ from typing import Any, AsyncIterable, Iterable, Mapping, Optional, Sequence, Un
 
 from sandlot import settings
 from sandlot.client.pieces import Pieces
+from sandlot.contracts.capability import Feature
 from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.errors import NotFound, Unsupported
+from sandlot.contracts.handler import Handler
 from sandlot.contracts.paths import WORKSPACE, identifier, sandbox_path
 from sandlot.contracts.quantity import Seconds
 from sandlot.contracts.spec import SandboxSpec
@@ -45,6 +47,12 @@ class Program:
     stdin: Input = None
     env: Optional[Mapping[str, str]] = None
     workdir: Union[str, PurePosixPath, None] = None
+    handler: Optional[Handler] = None
+
+    @property
+    def needs(self) -> Feature:
+        """What a box must be able to do for it."""
+        return Feature.NOTHING if self.handler is None else Feature.HANDLERS
 
 
 def local_plan(env: Optional[Mapping[str, str]], ttl: Amount, flags: Mapping[str, Any]) -> Plan:
@@ -98,6 +106,7 @@ def command_for(program: Program, timeout: Amount, usual: Optional[Seconds]) -> 
         env=dict(program.env or {}),
         timeout=usual if timeout is None else Seconds.parse(timeout),
         workdir=WORKSPACE if program.workdir is None else sandbox_path(program.workdir),
+        handler=program.handler,
     )
 
 

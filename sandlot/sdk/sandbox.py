@@ -19,31 +19,27 @@ from typing import (
 )
 
 from sandlot.client.address import chosen_server
-from sandlot.client.facts import result_in, usable
-from sandlot.client.remote import RemoteBox
+from sandlot.client.facts import usable
 from sandlot.client.service import Client
 from sandlot.client.terminal import RemoteTerminal
 from sandlot.contracts.capability import Feature, require
-from sandlot.contracts.command import Command
 from sandlot.contracts.errors import NotFound
-from sandlot.contracts.events import Event
 from sandlot.contracts.paths import WORKSPACE, sandbox_path
-from sandlot.contracts.result import Result
 from sandlot.contracts.service import SandboxStatus
 from sandlot.trees import pack
 from sandlot.trees.unpack import unpack_now
 
 from . import plans
-from .lent import LentBox, LentService, LentTerminal
+from .lent import LentService, LentTerminal
+from .programs import AnyBox, Programs
 
-AnyBox = Union[RemoteBox, LentBox]
 AnyTerminal = Union[RemoteTerminal, LentTerminal]
 
 if TYPE_CHECKING:
     from typing import Self
 
 
-class Sandbox:
+class Sandbox(Programs):
     """A sandbox held from ordinary code: a workspace at /workspace, here or on a server.
 
     Use it as a context manager. Relative paths start at the workspace. Every method raises SandlotError
@@ -94,46 +90,6 @@ class Sandbox:
         knows which one it means.
         """
         return cls(plans.remote_plan(id, env, ttl, {"url": url, "key": key, **asked}, image))
-
-    def run(
-        self,
-        code: Optional[str] = None,
-        *,
-        argv: Optional[Sequence[str]] = None,
-        stdin: plans.Input = None,
-        env: Optional[Mapping[str, str]] = None,
-        workdir: Union[str, PurePosixPath, None] = None,
-        timeout: plans.Amount = None,
-    ) -> Result:
-        """Run Python *code*, or the program *argv*, and give its Result; a program that fails is a Result.
-
-        *stdin* may be an iterable of bytes, read as the program takes it. *timeout* is "30s" or seconds; the
-        default is that of the settings.
-        """
-        program = plans.Program(code, argv, stdin, env, workdir)
-        command = plans.command_for(program, timeout, self._plan.settings.timeout)
-        box = self._reach()
-        with closing(box.run(command)) as events:
-            found = list(events)
-        return result_in(box, found)
-
-    def shell(
-        self,
-        line: str,
-        *,
-        stdin: plans.Input = None,
-        env: Optional[Mapping[str, str]] = None,
-        workdir: Union[str, PurePosixPath, None] = None,
-        timeout: plans.Amount = None,
-    ) -> Result:
-        """Give *line* to the sandbox's `sh -c`; otherwise as `run`."""
-        return self.run(argv=plans.shell_line(line), stdin=stdin, env=env, workdir=workdir, timeout=timeout)
-
-    def events(self, command: Command) -> Generator[Event, None, None]:
-        """What *command* does, as it happens; leaving the loop early kills it."""
-        box = self._reach()
-        with closing(box.run(command)) as events:
-            yield from events
 
     def put(self, source: Union[str, Path], target: str = ".") -> List[str]:
         """Copy a file or directory of the host into the directory *target*, under its own name.

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from sandlot.contracts.errors import Forbidden
 
+from .connection import Connection
 from .dialect import Context
 from .lifecycle import OwnService
 
@@ -35,13 +36,19 @@ LOCAL = Caller(LOCAL_OWNER, LOCAL_SCOPES, None, is_local=True)
 
 def context_of(request: HTTPConnection) -> Context:
     """The server that *request* came to."""
-    context: Context = request.state.context
+    context: Context = request.scope["state"]["context"]
     return context
+
+
+def connection_of(request: HTTPConnection) -> Connection | None:
+    """The connection that *request* came by; None where nobody knows."""
+    connection: Connection | None = request.scope["state"].get("connection")
+    return connection
 
 
 def caller_of(request: HTTPConnection) -> Caller:
     """Who sent *request*."""
-    caller: Caller = request.state.caller
+    caller: Caller = request.scope["state"]["caller"]
     return caller
 
 

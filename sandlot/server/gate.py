@@ -13,11 +13,11 @@ from sandlot.contracts.errors import Forbidden, Unauthorized
 
 from . import keys, peers
 from .access import LOCAL, Caller
+from .connection import Connection
 from .dialect import Context
 from .hosts import HostRules
 from .keyring import KeyRing
 from .lifecycle import Phase
-from .protocol import Connection
 
 OPEN = ("/healthz", "/readyz")
 """Routes that tell nothing worth a key: a supervisor asks them by whatever name it knows."""

@@ -12,6 +12,7 @@ from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import StartFailed
 from sandlot.contracts.service import Service
 from sandlot.contracts.spec import SandboxSpec
+from sandlot.pool.supply import Supply
 from sandlot.sandboxes.census import Census
 
 _CLEANUP = 10.0
@@ -33,6 +34,9 @@ class Services(Protocol):
 
     def census(self) -> Census:
         """How many sandboxes there are, of every owner."""
+
+    def supplies(self) -> tuple[Supply, ...]:
+        """How every stock of warm boxes stands."""
 
     async def close(self) -> None:
         """Let go of everything; idempotent."""

@@ -1,7 +1,8 @@
 """The server's log: JSON lines, or text on a terminal. It never holds tokens, bodies, code or variables.
 
 Lines are written by a thread of their own: a reader of our stderr that stands still must not stop the
-server. What is more than the bounds allow is dropped and counted.
+server. It gathers all but warnings and errors for a moment, because requests wait for the interpreter each
+time it wakes. What is more than the bounds allow is dropped and counted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _PER_SECOND = 200.0
 _BURST = 1000.0
 _WAITING = 4096
 _LONGEST = 8192
+_GATHER_SECONDS = 0.05
 _FLUSH_SECONDS = 1.0
 # What uvicorn would say of a request the frame has said already, and every answer that breaks off is an
 # error to it.
@@ -113,28 +115,37 @@ class _Writer(logging.Handler):
         super().__init__()
         self.setFormatter(form)
         self._descriptor = descriptor
-        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(_WAITING)
+        self._waiting: queue.SimpleQueue[logging.LogRecord | None] = queue.SimpleQueue()
+        self._hurry = threading.Event()
         # It may stand in a write for ever; the end of the process does not wait for it.
         self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(queue.Full):  # nobody reads our stderr
-            self._waiting.put_nowait(record)
+        if self._waiting.qsize() < _WAITING:  # else nobody reads our stderr
+            self._waiting.put(record)
+        if record.levelno >= logging.WARNING:
+            self._hurry.set()
 
     def finish(self) -> None:
         """Write what waits, unless that takes too long."""
-        with contextlib.suppress(queue.Full):
-            self._waiting.put(None, timeout=_FLUSH_SECONDS)
-        self._thread.join(_FLUSH_SECONDS)
+        self._waiting.put(None)
+        self._hurry.set()
+        self._thread.join(2 * _FLUSH_SECONDS)
 
     def _write_all(self) -> None:
         while (record := self._waiting.get()) is not None:
-            line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
-            with contextlib.suppress(OSError):  # whoever read our stderr has gone
-                while line:
-                    # Not by sys.stderr: its lock, held in a stuck write, would stop the interpreter's end.
-                    line = line[os.write(self._descriptor, line) :]
+            self._write(record)
+            if self._waiting.empty():
+                self._hurry.wait(_GATHER_SECONDS)
+                self._hurry.clear()
+
+    def _write(self, record: logging.LogRecord) -> None:
+        line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+        with contextlib.suppress(OSError):  # whoever read our stderr has gone
+            while line:
+                # Not by sys.stderr: its lock, held in a stuck write, would stop the interpreter's end.
+                line = line[os.write(self._descriptor, line) :]
 
 
 @contextlib.contextmanager

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from sandlot.contracts.lease import State
+from sandlot.pool.supply import Supply
 from sandlot.sandboxes.census import Census
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "WEBSOCKET"}
@@ -68,6 +74,10 @@ class Metrics:
         """Ask *census* for the numbers of sandboxes whenever the counters are read."""
         self.registry.register(_Population(census))
 
+    def follow_pools(self, supplies: Callable[[], Sequence[Supply]]) -> None:
+        """Ask *supplies* for the numbers of warm boxes whenever the counters are read."""
+        self.registry.register(_Stocks(supplies))
+
     def text(self) -> tuple[bytes, str]:
         """Everything in Prometheus' text format, and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
@@ -95,3 +105,50 @@ class _Population(Collector):
         yield GaugeMetricFamily("sandlot_starts_waiting", "Starts that wait.", now.starts_waiting)
         yield GaugeMetricFamily("sandlot_commands", "Programs that run.", now.commands)
         yield GaugeMetricFamily("sandlot_commands_waiting", "Programs that wait.", now.commands_waiting)
+
+
+class _Stocks(Collector):
+    """The stocks of warm boxes, as they are when somebody looks."""
+
+    def __init__(self, supplies: Callable[[], Sequence[Supply]]) -> None:
+        self._supplies = supplies
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._supplies()
+        for name, about, value in _STOCK_GAUGES:
+            gauge = GaugeMetricFamily(f"sandlot_pool_{name}", about, labels=_STOCK)
+            for each in now:
+                gauge.add_metric([each.engine, each.stock], value(each))
+            yield gauge
+        for name, about, value in _STOCK_COUNTERS:
+            counter = CounterMetricFamily(f"sandlot_pool_{name}", about, labels=_STOCK)
+            for each in now:
+                counter.add_metric([each.engine, each.stock], value(each))
+            yield counter
+        for name, about, timed in _STOCK_TIMES:
+            summary = SummaryMetricFamily(f"sandlot_pool_{name}_seconds", about, labels=_STOCK)
+            for each in now:
+                count, seconds = timed(each)
+                summary.add_metric([each.engine, each.stock], count, seconds)
+            yield summary
+
+
+_Number = tuple[str, str, Callable[[Supply], int]]
+_STOCK = ("engine", "stock")
+_STOCK_GAUGES: tuple[_Number, ...] = (
+    ("ready", "Boxes that wait to be claimed.", lambda each: each.ready),
+    ("starting", "Boxes being made.", lambda each: each.starting),
+    ("waiting", "Claims that wait for a box.", lambda each: each.waiting),
+)
+_STOCK_COUNTERS: tuple[_Number, ...] = (
+    ("hits", "Claims that found a box ready.", lambda each: each.hits),
+    ("misses", "Claims for which a box was made.", lambda each: each.misses),
+    ("refused", "Claims told to come again later.", lambda each: each.refused),
+    ("failed", "Boxes that could not be made.", lambda each: each.failed),
+    ("retired", "Boxes ended unclaimed.", lambda each: each.retired),
+    ("dead", "Boxes that died before they were claimed.", lambda each: each.dead),
+)
+_STOCK_TIMES: tuple[tuple[str, str, Callable[[Supply], tuple[int, float]]], ...] = (
+    ("wait", "Waits of claims that found no box.", lambda each: (each.misses, each.wait_seconds)),
+    ("refill", "Times in which boxes were made.", lambda each: (each.refills, each.refill_seconds)),
+)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import http
-import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +22,8 @@ from uvicorn.server import ServerState
 
 from sandlot.contracts.errors import PoolExhausted
 
-from . import errors, peers
+from . import errors
+from .connection import Connection
 
 LARGEST_HEAD = 64 * 1024
 # Requests sent before the one ahead of them is answered: each waits as an object fifty times its size.
@@ -78,36 +78,6 @@ async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
     await errors.refusal(error, scope)(scope, receive, send)
 
 
-class Connection:
-    """Who is at the other end of a connection, looked up at most once."""
-
-    def __init__(self, raw: socket.socket | None) -> None:
-        """Remember the connection's own socket."""
-        self._socket = raw
-        self._found: asyncio.Task[tuple[bool, int | None]] | None = None
-
-    async def user(self) -> tuple[bool, int | None]:
-        """Whether this machine tells the peer's user, and their uid (peers)."""
-        if self._found is None:
-            self._found = asyncio.ensure_future(self._look())
-        return await asyncio.shield(self._found)
-
-    async def _look(self) -> tuple[bool, int | None]:
-        if self._socket is None:
-            return True, None
-        try:
-            if self._socket.family == socket.AF_UNIX:
-                return peers.uid_of_unix(self._socket)
-            peer, local = self._socket.getpeername()[:2], self._socket.getsockname()[:2]
-        except OSError:
-            return True, None  # it is gone
-        uid = peers.quick_uid_of_tcp(peer, local)
-        if uid is not None:
-            return True, uid
-        # The kernel's table takes it long to print: it is read beside the event loop.
-        return await asyncio.to_thread(peers.uid_of_tcp, peer, local)
-
-
 class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -140,11 +110,13 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         lingering: Any = _Lingering(transport, self)
         super().connection_made(lingering)
-        self.app_state = {**self.app_state, "connection": Connection(transport.get_extra_info("socket"))}
+        self._connection = Connection(transport.get_extra_info("socket"))
+        self.app_state = {**self.app_state, "connection": self._connection}
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_head_timer()
+        self._connection.lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

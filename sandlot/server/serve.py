@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -86,8 +87,10 @@ async def _stand(
     service = opening.result()
     context.lifecycle.open(service)
     context.metrics.follow(service.census)
+    context.metrics.follow_pools(service.supplies)
     ready()
     notify("READY=1")
+    gc.freeze()  # what there is now stays: the collector need not go through it for every few requests
     async with _alongside(health.prove()):
         await stop.wait()
 
@@ -141,7 +144,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         ws=GuardedWebSocket,
         ws_max_size=_LARGEST_MESSAGE,
         ws_per_message_deflate=False,  # a small frame must not become a large message
-        loop="asyncio",
+        loop="none",  # who calls `serve` runs it (loop)
         lifespan="off",
         interface="asgi3",
         log_config=None,

@@ -42,6 +42,10 @@ def _port(raw: Any) -> int:
     return _number(raw, 0, 65_535, "a port")
 
 
+def _depth(raw: Any) -> int:
+    return _number(raw, 0, 64, "a depth")
+
+
 def _number(raw: Any, least: int, most: int, what: str) -> int:
     digits = str(raw).strip()
     if not re.fullmatch("[0-9]{1,8}", digits) or not least <= int(digits) <= most:
@@ -87,14 +91,19 @@ def _matching(pattern: re.Pattern[str], what: str) -> Callable[[Any], str]:
     return parse
 
 
+def _lowered(one: Callable[[Any], str]) -> Callable[[Any], str]:
+    """What *one* reads of text in lower case: names of hosts have no case."""
+    return lambda raw: one(raw.lower() if isinstance(raw, str) else raw)
+
+
 def _several(one: Callable[[Any], str]) -> Callable[[Any], Tuple[str, ...]]:
-    """A list, or text with commas, of what *one* reads, in lower case: names of hosts have no case."""
+    """A list, or text with commas, of what *one* reads."""
 
     def parse(raw: Any) -> Tuple[str, ...]:
         items = raw.split(",") if isinstance(raw, str) else raw
         if not isinstance(items, (list, tuple)):
             raise InvalidSpec(f"{raw!r} is neither a list nor text with commas")
-        return tuple(one(item.lower() if isinstance(item, str) else item) for item in items if item != "")
+        return tuple(one(item.strip() if isinstance(item, str) else item) for item in items if item != "")
 
     return parse
 
@@ -155,9 +164,10 @@ READERS: Dict[str, Reader] = {
     "port": Reader(_port),
     "unix": Reader(_absolute),
     "auth": Reader(_one_of("auto", "keys", "local")),
-    "allow_hosts": Reader(_several(_matching(_HOST, "the name of a host")), flag="allow-host"),
+    "allow_hosts": Reader(_several(_lowered(_matching(_HOST, "the name of a host"))), flag="allow-host"),
     "allow_origins": Reader(
-        _several(_matching(_ORIGIN, "an origin such as https://console.example")), flag="allow-origin"
+        _several(_lowered(_matching(_ORIGIN, "an origin such as https://console.example"))),
+        flag="allow-origin",
     ),
     "grace": Reader(Seconds.parse),
     "workspaces": Reader(_one_of("auto", "disk", "memory")),
@@ -166,6 +176,9 @@ READERS: Dict[str, Reader] = {
     "most_commands": Reader(_count),
     "most_waiting": Reader(_count),
     "most_upload": Reader(Bytes.parse),
+    "pool_depth": Reader(_depth, flag="pool"),
+    "pool_wait": Reader(Seconds.parse),
+    "pool_keep": Reader(_several(lambda raw: identifier(raw, "environment"))),
     "images": Reader(_images, flag="image"),
     "allow_process": Reader(_yes),
     "allow_network": Reader(_yes),

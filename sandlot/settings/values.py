@@ -12,6 +12,7 @@ from sandlot.contracts.spec import DEFAULT_TIMEOUT, Isolation, Limits, Network
 SECRETS = ("key",)
 """Settings whose value is never shown."""
 DEFAULT_GRACE = Seconds(20.0)
+DEFAULT_POOL_WAIT = Seconds(5.0)
 DEFAULT_UPLOAD = Bytes(2 * 2**30)
 
 
@@ -70,6 +71,12 @@ class Settings:
     most_waiting: int = 512
     most_upload: Bytes = DEFAULT_UPLOAD
     """Bytes in the body of one upload."""
+    pool_depth: int = 8
+    """Boxes kept ready per environment by a server, where the engine can make them ahead; 0 for none."""
+    pool_wait: Seconds = DEFAULT_POOL_WAIT
+    """How long a request waits for a box when none is ready and none is being made for it."""
+    pool_keep: Tuple[str, ...] = ("system",)
+    """Environments kept ready from the start, besides the one used by default; others when asked for."""
     images: Mapping[str, str] = field(default_factory=dict)
     """Container image names that clients say, and the environment each of them means."""
     allow_process: bool = False

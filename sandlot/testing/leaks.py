@@ -6,6 +6,7 @@ import asyncio
 import os
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def snapshot() -> Counters:
     """The counters of this process and everything beneath it, now."""
     reap_adopted()
     return Counters(
-        processes=frozenset(f"{p.pid} {' '.join(p.words[:3]) or p.name}" for p in descendants()),
+        processes=_processes(),
         namespaces=_namespaces(),
         mounts=_mounts(),
         cgroups=_cgroups(),
@@ -72,6 +73,17 @@ def resident() -> int:
     """Bytes of memory this process holds now."""
     fields_of = Path("/proc/self/statm").read_text().split()
     return int(fields_of[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def _processes() -> frozenset[str]:
+    """By parent and command, counted: the spare of a box is another process after each command."""
+    count: Counter[str] = Counter()
+    found = set()
+    for process in descendants():
+        name = f"{' '.join(process.words[:3]) or process.name} of {process.parent}"
+        count[name] += 1
+        found.add(f"{name}, number {count[name]}")
+    return frozenset(found)
 
 
 def _namespaces() -> frozenset[str]:

@@ -74,6 +74,8 @@ def fit(case: Case) -> None:
         return
     if re.search("[/:@+]", str(body.get("image"))):
         body["image"] = "system"  # no environment can have such a name, so it would have to be mapped
+    if body.get("event") is not None:
+        body["event"] = {"depth and digits": "have bounds that no schema tells"}
     for holder in (body, body.get("limits") or {}):
         for name, amount in _AMOUNTS.items():
             if holder.get(name) is not None:

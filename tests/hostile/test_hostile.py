@@ -12,3 +12,8 @@ class TestBubblewrapHostile(HostileSuite):
 class TestProcessHostile(HostileSuite):
     engine_name = "process"
     fewest_controls = (56, 51)
+
+
+class TestZygoteHostile(HostileSuite):
+    engine_name = "zygote"
+    fewest_controls = (50, 48)

@@ -18,6 +18,9 @@ def a_sandbox_is_a_context() -> None:
     with sandlot.Sandbox.local() as box:
         assert_type(box, sandlot.Sandbox)
         assert_type(box.run("print(1)"), sandlot.Result)
+        assert_type(box.call("def handler(event): ...", {"a": 1}).has_result, bool)
+    assert_type(sandlot.call("def other(event): ...", handler="other"), sandlot.Result)
+    assert_type(sandlot.Command(code="", handler=sandlot.Handler(event=[1])), sandlot.Command)
 
 
 def a_sandbox_of_a_server_is_used_alike() -> None:

@@ -20,9 +20,11 @@ from .deaths import DeathTests
 from .endings import EndingTests
 from .features import FeatureTests
 from .files import FileTests
+from .handlers import HandlerTests
 from .limits import LimitTests
 from .streams import StreamTests
 from .terminals import TerminalTests
+from .values import ValueTests
 from .watching import WatchTests
 
 
@@ -30,6 +32,8 @@ class EngineSuite(
     CommandTests,
     StreamTests,
     EndingTests,
+    HandlerTests,
+    ValueTests,
     FileTests,
     WatchTests,
     ArchiveTests,

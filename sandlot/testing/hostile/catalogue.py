@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import archives, filesystem, kernel, network, processes, resources
+from . import archives, filesystem, kernel, neighbours, network, processes, resources
 from .case import Case
 
 CASES: tuple[Case, ...] = (
@@ -12,4 +12,5 @@ CASES: tuple[Case, ...] = (
     *kernel.CASES,
     *resources.CASES,
     *archives.CASES,
+    *neighbours.CASES,
 )

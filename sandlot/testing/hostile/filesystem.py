@@ -106,6 +106,7 @@ CASES = (
             "seccomp",
             hosts=("root",),
             bubblewrap=no_wall("bubblewrap always sets no_new_privs"),
+            zygote=no_wall("a zygote always has no_new_privs"),
         ),
         needs=_FILES,
     ),

@@ -48,12 +48,17 @@ WALLS = (
         "P16",
         {
             "bubblewrap": "seccomp holds the same calls: the control of K01 takes both off",
+            "zygote": "a box without a user namespace cannot be made there",
             "process/user": _OWN_ROOT_ONLY,
         },
     ),
     Wall("namespaces", "P02", {"process": _NO_NAMESPACES}),
     Wall("namespaces.pid", "P02", {"process": _NO_NAMESPACES}),
-    Wall("namespaces.network", "N03", {"process": _NO_NAMESPACES}),
+    Wall(
+        "namespaces.network",
+        "N03",
+        {"process": _NO_NAMESPACES, "zygote": "the zygote's own, which is as empty, is there instead"},
+    ),
     Wall("mounts", "K06", {"process": _NO_NAMESPACES}),
     Wall(
         "cgroup",
@@ -63,7 +68,14 @@ WALLS = (
     Wall("session", "P16"),
     Wall("rlimits", "R08"),
     Wall("capabilities", "P16", {"process": "an unprivileged uid has none to begin with"}),
-    Wall("no_new_privs", CLOSED, {"bubblewrap": "bubblewrap always sets it itself (bubblewrap.c)"}),
+    Wall(
+        "no_new_privs",
+        CLOSED,
+        {
+            "bubblewrap": "bubblewrap always sets it itself (bubblewrap.c)",
+            "zygote": "the zygote has it already, and whoever has it cannot lose it",
+        },
+    ),
     Wall("landlock", "P06", {"process": "F01"}),
     Wall("dumpable", "P16"),
     Wall("seccomp", "K02"),

@@ -16,6 +16,7 @@ from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import EngineUnavailable, Unsupported
 from sandlot.contracts.events import Event, Exited, Failed, Reason, Started, Stderr, Stdout
+from sandlot.contracts.handler import Handler
 from sandlot.contracts.lease import EndReason
 from sandlot.contracts.quantity import Bytes, Cores, Seconds
 from sandlot.contracts.spec import Isolation, Limits, Mount, Network, SandboxSpec
@@ -120,7 +121,7 @@ def test_what_nobody_proves_is_refused_before_anything_is_made(backend: NoxRunne
     "rest",
     [
         {"stdin": b"x"}, {"tty": TerminalSize()}, {"timeout": None}, {"background": True},
-        {"argv": (), "code": "#" * 131_072},
+        {"argv": (), "code": "#" * 131_072}, {"argv": (), "code": "", "handler": Handler()},
     ],
 )  # fmt: skip
 def test_what_there_is_no_word_for_fails(backend: NoxRunner, rest: dict[str, Any]) -> None:

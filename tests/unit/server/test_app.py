@@ -21,6 +21,7 @@ from sandlot import settings
 from sandlot.contracts.errors import NotFound, QuotaDenied, SandlotError
 from sandlot.server import access
 from sandlot.server.app import build_app
+from sandlot.server.connection import Connection
 from sandlot.server.dialect import Context, Dialect
 from sandlot.server.gate import Access
 from sandlot.server.health import Health
@@ -28,7 +29,6 @@ from sandlot.server.hosts import HostRules
 from sandlot.server.keyring import KeyRing
 from sandlot.server.lifecycle import Lifecycle
 from sandlot.server.metrics import Metrics
-from sandlot.server.protocol import Connection
 
 SECRET = "canary-7f3a"
 

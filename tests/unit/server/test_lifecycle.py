@@ -12,6 +12,7 @@ from sandlot.contracts.events import Reason
 from sandlot.contracts.result import Result
 from sandlot.contracts.service import RunRequest
 from sandlot.contracts.spec import Isolation
+from sandlot.pool.supply import Supply
 from sandlot.sandboxes.census import Census
 from sandlot.server.health import Health
 from sandlot.server.lifecycle import Lifecycle, OwnService, Phase
@@ -37,6 +38,9 @@ class Canned:
 
     def census(self) -> Census:
         return Census()
+
+    def supplies(self) -> tuple[Supply, ...]:
+        return ()
 
     async def close(self) -> None:
         self.closed += 1

@@ -24,6 +24,7 @@ WANTED = {
     *(f"K{n:02}" for n in (*range(1, 16), 20)),
     *(f"R{n:02}" for n in range(1, 16)),
     *(f"Z{n:02}" for n in range(1, 16)),
+    *("N06", "I05", "I06", "I08", "I09", "D04"),
 }
 MODULES = sorted(module.name for module in pkgutil.iter_modules(programs.__path__))
 

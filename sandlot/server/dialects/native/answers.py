@@ -13,13 +13,15 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import nullcontext
 from typing import Any, Protocol, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sandlot.contracts.errors import SandlotError
+from sandlot.server.access import connection_of
 from sandlot.server.bodies import announced
 from sandlot.trees.pack import once
 from sandlot.wire import json_object
@@ -152,19 +154,13 @@ async def following(items: AsyncIterator[Value]) -> Value | None:
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Value]) -> Value:
-    """What *work* gives. It is cancelled when the client leaves, whose body has been read by then.
-
-    Raises ClientDisconnect then.
-    """
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_gone(request.receive))
+    """What *work* gives. It is cancelled when the client leaves. Raises ClientDisconnect then."""
+    connection = connection_of(request)
     try:
-        await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
+        with nullcontext() if connection is None else connection.stay():
+            return await work
     finally:
-        await cancelled([working, leaving])
-    if working.cancelled():
-        raise ClientDisconnect
-    return working.result()
+        work.close()  # it never began where the client had gone already
 
 
 async def while_there(request: Request, work: Taking) -> None:

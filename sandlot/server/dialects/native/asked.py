@@ -23,6 +23,7 @@ BENEATH_PATTERN = rf"^(?:/(?:workspace|tmp)/)?(?:\./)*{_NO_DOT}(?:/{_NAME})*/?$"
 _ANYWHERE = rf"^(?:/|/?{_NAME}(?:/{_NAME})*/?)$"
 _FILE_PATTERN = rf"^{_NAME}(?:/{_NAME})*$"
 _IMAGE_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,254}$"
+_HANDLER = "^[A-Za-z_][A-Za-z0-9_]{0,254}$"
 _NO_NUL = r"^[^\u0000]*$"
 _BYTES_PATTERN = "^[1-9][0-9]{0,5}(?:\\.[0-9]{1,3})?(?:[kKMGT]|[KMGT]i)?B?$"
 _CORES_PATTERN = "^[1-9][0-9]{0,2}(?:\\.[0-9]{1,3})?$|^[1-9][0-9]{0,5}m$"
@@ -149,7 +150,7 @@ class AskedTerminal(_Asked):
     columns: Annotated[int, Field(ge=1, le=65_535)] | None = None
 
 
-class _CommandFields(_Asked):
+class _ProgramFields(_Asked):
     cmd: list[_Word] | None = Field(
         None,
         min_length=1,
@@ -173,6 +174,15 @@ class _CommandFields(_Asked):
     output_limit: _Amount = Field(None, description="Bytes kept of each stream of output")
 
 
+class _CommandFields(_ProgramFields):
+    handler: Annotated[str, StringConstraints(pattern=_HANDLER)] | None = Field(
+        None,
+        description="The function of the code that is called with `event`, or with `event` and a context; "
+        "what it returns is `result`",
+    )
+    event: Any = Field(None, description="What the handler is given: at most 2 MiB, 64 levels deep")
+
+
 _PROGRAM = _either("cmd", "array", "code", "string")
 _INPUTS = _together(
     ("stdin", _TEXT, "stdinBase64", _TEXT),
@@ -181,8 +191,24 @@ _INPUTS = _together(
 )
 
 
+_HANDLERS = [
+    *_together(("handler", _TEXT, "cmd", {"type": "array"}), ("handler", _TEXT, "tty", {"type": "object"})),
+    {
+        "required": ["event"],
+        "properties": {"event": _GIVEN},
+        "not": {"required": ["handler"], "properties": {"handler": _TEXT}},
+    },
+]
+
+
 class AskedCommand(_CommandFields):
-    """One command: a program with its arguments, or Python text."""
+    """One command: a program with its arguments, or Python text and a handler in it."""
+
+    model_config = ConfigDict(json_schema_extra={**_PROGRAM, **_never([*_INPUTS, *_HANDLERS])})
+
+
+class AskedProcess(_ProgramFields):
+    """A program that runs in the background: one with its arguments, or Python text."""
 
     model_config = ConfigDict(json_schema_extra={**_PROGRAM, **_never(_INPUTS)})
 
@@ -193,7 +219,7 @@ class AskedRun(_SpecFields, _CommandFields):
     stdin_stream: Literal[False] | None = Field(None, description="Not here: give stdin or stdinBase64")
     files: _Files = Field(None, description="Text of files, by path")
     files_base64: _EncodedFiles = Field(None, alias="filesBase64")
-    model_config = ConfigDict(json_schema_extra={**_PROGRAM, **_never([*_ALIASES, *_INPUTS[:1]])})
+    model_config = ConfigDict(json_schema_extra={**_PROGRAM, **_never([*_ALIASES, *_INPUTS[:1], *_HANDLERS])})
 
 
 class AskedDirectory(_Asked):

@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from sandlot.server.access import demand
 from sandlot.server.openapi import problems
@@ -181,11 +182,20 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def _route(path: str, table: Mapping[str, Operation]) -> Route:
-    async def serve(request: Request) -> Response:
-        return await table[request.method].answer(request)
+class _Verbs:
+    """ASGI: the operations of one path, whose verb has been looked at."""
 
-    route = Route(path, serve, methods=list(table), name=path)
+    def __init__(self, table: Mapping[str, Operation]) -> None:
+        self._table = table
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        response = await self._table[scope["method"]].answer(request)
+        await response(scope, receive, send)
+
+
+def _route(path: str, table: Mapping[str, Operation]) -> Route:
+    route = Route(path, _Verbs(table), methods=list(table), name=path)
     # Starlette adds HEAD to GET; streams have no head apart from their body.
     route.methods = set(table)
     return route

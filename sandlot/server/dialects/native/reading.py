@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from sandlot.contracts.capability import Feature, require
 from sandlot.contracts.command import Command
@@ -44,10 +44,23 @@ async def json_body(request: Request) -> dict[str, Any]:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise HTTPException(415, f"the body must be application/json, not {media[:80] or 'without a type'!r}")
-    body = await request.body()  # the server bounds it
+    body = await _whole_body(request)
     if len(body) <= _SHORT:
         return object_from(body)
     return await asyncio.to_thread(object_from, body)
+
+
+async def _whole_body(request: Request) -> bytes:
+    """The body, which the server bounds. Raises ClientDisconnect."""
+    pieces: list[bytes] = []
+    is_whole = False
+    while not is_whole:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        is_whole = not message.get("more_body", False)
+    return b"".join(pieces)
 
 
 def traced(request: Request, command: Command) -> Command:

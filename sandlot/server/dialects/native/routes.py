@@ -7,7 +7,7 @@ from starlette.routing import WebSocketRoute
 from sandlot.server.dialect import Context, Dialect
 from sandlot.wire.events import NDJSON, SSE
 
-from . import asked, files, processes, sandboxes, told
+from . import asked, files, pool, processes, sandboxes, told
 from .commands import Commands
 from .operation import BYTES, SENT_EVENT, Answer, Operation, Parameter, paths, schemas, served
 from .registry import Runs
@@ -96,7 +96,7 @@ _PROCESSES: tuple[Operation, ...] = (
         "Start a command in the background, without a bound on its time unless one is given",
         [Answer(201, "It runs", {JSON: told.StartedProcess})],
         _ERRORS,
-        {JSON: asked.AskedCommand},
+        {JSON: asked.AskedProcess},
     ),
     Operation(
         "GET",
@@ -143,6 +143,16 @@ _PROCESSES: tuple[Operation, ...] = (
 )
 
 
+_POOL = Operation(
+    "GET",
+    "/v1/pool",
+    pool.stocks,
+    "metrics",
+    "The stocks of warm boxes, of all owners together",
+    [Answer(200, "Every stock", {JSON: told.Pool})],
+)
+
+
 def routes(context: Context) -> Dialect:
     """The dialect that sandlot's own clients and NoxRunner's speak."""
     del context
@@ -157,7 +167,7 @@ def routes(context: Context) -> Dialect:
 
 def operations(runs: Runs) -> tuple[Operation, ...]:
     """Every verb of every path; streamed commands are kept in *runs*."""
-    return (*_SANDBOXES, *_commands(Commands(runs)), *ROWS_OF_FILES, *_PROCESSES)
+    return (*_SANDBOXES, *_commands(Commands(runs)), *ROWS_OF_FILES, *_PROCESSES, _POOL)
 
 
 def _commands(commands: Commands) -> tuple[Operation, ...]:

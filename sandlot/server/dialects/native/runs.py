@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from sandlot.contracts.errors import Conflict, SandlotError
-from sandlot.contracts.events import Event, Exited, Failed, Reason, Stderr, Stdout, exit_code_of
+from sandlot.contracts.events import Event, Exited, Failed, Reason, Returned, Stderr, Stdout, exit_code_of
 from sandlot.contracts.streams import ended
 from sandlot.wire.events import MOST_DATA
 
@@ -244,4 +244,6 @@ def _parts(event: Event) -> Iterator[Event]:
 
 
 def _size(event: Event) -> int:
+    if isinstance(event, Returned):
+        return _OVERHEAD + event.size
     return _OVERHEAD + (len(event.data) if isinstance(event, (Stdout, Stderr)) else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -62,6 +62,14 @@ class Truncated(_Told):
     stderr: bool
 
 
+class Metrics(_Told):
+    """What a command used, in milliseconds and units of 2**20 bytes."""
+
+    duration_ms: _Amount
+    cpu_time_ms: _Amount
+    memory_peak_mb: _Amount
+
+
 class Result(_Told):
     """How a command went. A program that fails is a result too; 124 is a timeout, 128 + N signal N."""
 
@@ -76,11 +84,13 @@ class Result(_Told):
     duration_ms: _Count
     cpu_ms: _Amount
     memory_peak_bytes: _Count
+    metrics: Metrics
     engine: str
     isolation: _Level
     enforced: list[str]
     who: str | None
     failover: list[str]
+    result: Any = Field(None, description="What the handler returned; only there when it returned something")
 
 
 class Entry(_Told):
@@ -123,6 +133,31 @@ class StartedProcess(_Told):
     """The name of a process that was started."""
 
     process: str
+
+
+class Stock(_Told):
+    """One stock of warm boxes; what has happened is counted since it was first asked for."""
+
+    engine: str
+    stock: str
+    ready: _Count
+    starting: _Count
+    waiting: _Count
+    hits: _Count
+    misses: _Count
+    wait_seconds: _Amount
+    refused: _Count
+    refills: _Count
+    refill_seconds: _Amount
+    failed: _Count
+    retired: _Count
+    dead: _Count
+
+
+class Pool(_Told):
+    """Every stock there is; none where the engines that serve make no boxes ahead."""
+
+    stocks: list[Stock]
 
 
 class Uploaded(_Told):

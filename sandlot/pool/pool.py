@@ -1,0 +1,90 @@
+"""Pool: an engine over one that can park boxes, so that a box is there before it is asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from sandlot.contracts.capability import Viability
+from sandlot.contracts.engine import Box, Engine, Parked, Parking
+from sandlot.contracts.errors import SandlotError, StartFailed
+from sandlot.contracts.spec import SandboxSpec
+
+from . import memory
+from .refill import Refill
+from .stock import Rules
+from .supply import Supply
+
+_log = logging.getLogger(__name__)
+_TRIES = 2
+"""Ready boxes tried for one claim: when those died, all may have, with what they stood on."""
+
+
+class ParkingEngine(Engine, Parking, Protocol):
+    """An engine that can make boxes ahead."""
+
+
+class Pool:
+    """An Engine over *engine*, which is closed with it. For one event loop.
+
+    Boxes are made ahead from the first `warm`, or the first box that is asked for.
+    """
+
+    def __init__(
+        self,
+        engine: ParkingEngine,
+        rules: Rules | None = None,
+        remaining: Callable[[], memory.Memory | None] = memory.read,
+    ) -> None:
+        """Bounded by *rules*; *remaining* tells what memory the host has left."""
+        self.name, self.isolation = engine.name, engine.isolation
+        self._engine = engine
+        self._refill = Refill(engine.name, engine, rules or Rules(), remaining)
+
+    def warm(self, specs: Iterable[SandboxSpec]) -> None:
+        """Begin to fill the stocks that boxes for *specs* come from; they are kept filled from now on."""
+        for spec in specs:
+            try:
+                name = self._engine.stock(spec)
+            except SandlotError as error:
+                _log.warning("no boxes of %s are made ahead: %s", self.name, error.message)
+                continue
+            if name is not None:
+                self._refill.keep(name)
+
+    async def probe(self) -> Viability:
+        return await self._engine.probe()
+
+    async def create(self, spec: SandboxSpec) -> Box:
+        """As Engine.create. Raises PoolExhausted when no box can be had in time."""
+        name = self._engine.stock(spec)
+        if name is None:
+            return await self._engine.create(spec)
+        for _ in range(_TRIES):
+            parked = await self._refill.next(name)
+            try:
+                return await self._claimed(parked, spec)
+            except StartFailed:
+                self._refill.shelf(name).dead += 1
+        return await self._claimed(await self._refill.next(name, is_fresh=True), spec)
+
+    async def sweep(self) -> int:
+        return await self._engine.sweep()
+
+    async def close(self) -> None:
+        try:
+            await self._refill.close()
+        finally:
+            await self._engine.close()
+
+    def supplies(self) -> tuple[Supply, ...]:
+        """The numbers of every stock."""
+        return tuple(shelf.supply(self.name) for shelf in self._refill)
+
+    async def _claimed(self, parked: Parked, spec: SandboxSpec) -> Box:
+        try:
+            return await self._engine.claim(parked, spec)
+        except BaseException:
+            self._refill.discard(parked)
+            raise
