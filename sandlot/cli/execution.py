@@ -28,7 +28,7 @@ OUT = WORKSPACE / "out"
 
 async def execute(options: argparse.Namespace, chosen: Settings, command: Command) -> int:
     """Run *command* as *options* ask for; the exit code. Raises SandlotError kinds."""
-    service = start()
+    service = start(is_brief=True)
     progress = render.Progress(only_live=True)
     waiting = asyncio.get_running_loop().call_later(render.PATIENCE, progress, "starting a sandbox")
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from sandlot.contracts.capability import Feature, Viability
@@ -62,22 +62,26 @@ class FailoverEngine:
         self,
         makers: Mapping[str, tuple[Isolation, Callable[[], Engine]]],
         lacks: Mapping[str, Feature] | None = None,
+        late: Collection[str] = (),
     ) -> None:
         """Over the engines of *makers*: by name, the isolation each reaches and how it is made.
 
         *lacks* are what some of them never offer: a spec that asks for it is not theirs, unless it names one.
+        Those of *late* come after the others.
         """
         without = lacks or {}
+        self._late = frozenset(late)
         self._members = {
             name: _Member(level, make, without.get(name, Feature.NOTHING))
             for name, (level, make) in makers.items()
         }
 
     @classmethod
-    def installed(cls, pooled: Pooled | None = None) -> FailoverEngine:
+    def installed(cls, pooled: Pooled | None = None, *, is_brief: bool = False) -> FailoverEngine:
         """Over every installed engine that can be loaded; they are made when first needed.
 
-        One that parks boxes is given to *pooled* then, whose engine takes its place.
+        One that parks boxes is given to *pooled* then, whose engine takes its place. For a *brief* use, a
+        single box, such an engine comes last: what it does ahead would be done for nothing.
         """
         offers = registry.offers()
         makers = {
@@ -85,7 +89,8 @@ class FailoverEngine:
             for offer in offers
             if offer.make is not None and offer.isolation is not None
         }
-        return cls(makers, {offer.name: offer.lacks for offer in offers})
+        late = [offer.name for offer in offers if is_brief and offer.parks]
+        return cls(makers, {offer.name: offer.lacks for offer in offers}, late)
 
     def prepare(self, spec: SandboxSpec) -> None:
         """Make the engine that would be asked first for *spec*; no box yet. Raises as `registry.ranking`."""
@@ -139,7 +144,8 @@ class FailoverEngine:
         ranked = registry.ranking(spec, self._levels)
         able = [name for name in ranked if registry.suffices(spec, self._members[name].lacks)]
         names = [spec.engine, *able] if spec.engine in ranked and spec.engine not in able else able or ranked
-        return sorted(names, key=lambda name: self._members[name].is_resting(now))
+        is_late = self._late - {spec.engine}
+        return sorted(names, key=lambda name: (self._members[name].is_resting(now), name in is_late))
 
     def _engine(self, name: str) -> Engine:
         member = self._members[name]

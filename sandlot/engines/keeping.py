@@ -108,6 +108,9 @@ class KeeperEngine(ABC):
         async with self._starting:
             if self._is_closed:
                 raise EngineUnavailable(f"engine {self.name} was closed: make a new one")
+            if self._keeper is not None and not self._keeper.is_alive:
+                dead, self._keeper = self._keeper, None
+                await dead.close()
             if self._keeper is None:
                 self._keeper = await Keeper.start()
             return self._keeper

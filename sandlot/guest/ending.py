@@ -123,7 +123,7 @@ class _Unraisable:
 
     def __init__(self, error: BaseException, stream: object) -> None:
         self.exc_type, self.exc_value, self.exc_traceback = type(error), error, None
-        self.object = stream
+        vars(self)["object"] = stream
 
 
 def _attempt(step: Callable[[], object]) -> None:

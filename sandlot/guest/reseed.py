@@ -46,6 +46,7 @@ def reseed() -> None:
         child()
     _reseed_openssl()
     _reseed_numpy()
+    _reseed_multiprocessing()
     random = sys.modules.get("random")
     if random is not None:
         random.seed()
@@ -56,6 +57,13 @@ def _reseed_openssl() -> None:
     ssl: Any = sys.modules.get("_ssl")
     if ssl is not None:
         ssl.RAND_add(os.urandom(_ENOUGH), float(_ENOUGH))
+
+
+def _reseed_multiprocessing() -> None:
+    # Drawn once when it is imported: by it the processes of one program know each other.
+    process: Any = sys.modules.get("multiprocessing.process")
+    if process is not None:
+        process.current_process().authkey = os.urandom(_ENOUGH)
 
 
 def _reseed_numpy() -> None:

@@ -86,15 +86,17 @@ def run(source: bytes, env: Dict[str, str], workdir: str, call: Optional[Call], 
     source = source if ask is None else ask.program
     _become_environment(env)
     stage = _stages.pop() if _stages else _Stage(archive)
+    main, before, _hidden = stage.main, stage.before, stage.hidden
+    del stage  # what stays here, a program can find
     if any(name in env for name in _AFFECT_STREAMS):
         _open_streams(env)
     sys.path.append(workdir)
     sys.meta_path.insert(0, SourceLines(source))
     gc.enable()
-    status = _execute(source, vars(stage.main[0]), ask)
+    status = _execute(source, vars(main[0]), ask)
     if status == _INTERRUPTED:
-        _die_of_interrupt(stage.main, stage.before)
-    ending.finish(status, stage.main, stage.before)
+        _die_of_interrupt(main, before)
+    ending.finish(status, main, before)
 
 
 def _execute(source: bytes, namespace: Dict[str, Any], ask: Optional[handler.Ask]) -> int:

@@ -35,6 +35,7 @@ class Starter:
         self._is_attending = False
         self._spare: Optional[Spare] = None
         self._keep(box.spare)
+        loop.soon(self._reaper.reap)  # nobody was woken for a spare that died before there was a reaper
 
     @property
     def is_idle(self) -> bool:
@@ -56,6 +57,8 @@ class Starter:
     def over(self, process: Process) -> None:
         """None of its processes is left."""
         self._running.discard(process)
+        if not process.request.last:
+            self._loop.soon(self._renew)
 
     def sweep(self) -> bool:
         """Kill and reap what no command is responsible for; whether any is left."""
@@ -85,12 +88,10 @@ class Starter:
         process.begin(care, audience)
         limits = dict(self._box.plan.rlimits) if "rlimits" in self._box.plan.walls else {}
         order = Order(request.argv, source, env, request.workdir, request.call)
-        care.begin(order, request, limits, process, lambda: self._attended(request))
+        care.begin(order, request, limits, process, self._attended)
 
-    def _attended(self, request: RunRequest) -> None:
+    def _attended(self) -> None:
         self._is_attending = False
-        if not request.last:
-            self._loop.soon(self._renew)
 
     def _taken(self, request: RunRequest) -> Optional[Spare]:
         """The spare, for a command that it fits."""
@@ -112,7 +113,10 @@ class Starter:
             self._reaper.expect(ready.pid, lambda _status, _usage: self._lost(ready))
 
     def _lost(self, ready: Spare) -> None:
-        """It was killed while it waited: by a payload of its uid, or for memory."""
+        """It was killed while it waited: by a payload of its uid, or for memory.
+
+        The end of the next command brings another one; at once, that would go round in circles.
+        """
         if self._spare is ready:
             self._spare = None
             ready.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 
 from ..walls import namespaces
 from ..wire import json_object
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 else:
     import _socket
 
+_JOINED = 0.5  # seconds
 _LARGEST = 65536
 _MOST_DESCRIPTORS = 16
 _INTEGER = 4  # bytes of a C int
@@ -75,14 +77,24 @@ def _load(nest: Nest) -> None:
             f"importing {', '.join(nest.preload)} made a fork that lives on; forks need one process"
         )
     runner.rehearse()
-    threads = os.listdir("/proc/self/task")
-    if len(threads) != 1:
-        raise RuntimeError(f"importing {', '.join(nest.preload)} left {len(threads)} threads; forks need one")
+    threads = _threads()
+    if threads != 1:
+        raise RuntimeError(f"importing {', '.join(nest.preload)} left {threads} threads; forks need one")
     os.environ.clear()
     os.environ.update(nest.env)
     gc.collect()
     gc.freeze()
     gc.disable()
+
+
+def _threads() -> int:
+    """How many there are; those that were joined get time to go, for the kernel has them a moment longer."""
+    until = time.monotonic() + _JOINED
+    while True:
+        threads = len(os.listdir("/proc/self/task"))
+        if threads == 1 or time.monotonic() > until:
+            return threads
+        time.sleep(0.001)
 
 
 def _has_children() -> bool:

@@ -12,13 +12,13 @@ import contextlib
 import os
 import signal
 import socket
-import stat
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import census, packets, warden
 from .boxes import Boxes
+from .descriptors import is_packet_socket, is_process
 from .launch import Refusal
 from .orders import Fit, Limits, ZygoteOrder
 from .parking import ParkedBox, Watch
@@ -41,6 +41,7 @@ class Nursery:
         self._supplies, self._boxes, self._tell, self._watch = supplies, boxes, tell, watch
         self._zygotes: dict[int, Zygote] = {}
         self._parked: dict[int, ParkedBox] = {}
+        self._rising: list[ParkedBox] = []
         self._made = 0
 
     @property
@@ -76,6 +77,7 @@ class Nursery:
             self._boxes.number(), request, number, self._supplies, zygote.uids, limits, descriptors
         )
         self._parked[box.number] = box
+        self._rising.append(box)
         zygote.waiting.append(box)
         self._ask(zygote)
 
@@ -136,14 +138,18 @@ class Nursery:
             is_late, seconds = zygote.overdue(now)
             if is_late:
                 self._fail(zygote, "it took too long to load its packages or to answer: it was ended")
+                _, seconds = zygote.overdue(now)
             left += [] if seconds is None else [seconds]
-        for box in self._parked.values():
+        self._rising = [box for box in self._rising if not box.stands and not box.is_ending]
+        for box in self._rising:
             zygote_of = self._zygotes.get(box.zygote)
-            seconds = None if zygote_of is None else box.overdue_in(zygote_of.order.making, now)
-            if seconds is not None and seconds <= 0 and box.pidfd >= 0:
+            if zygote_of is None or box.pidfd < 0:
+                continue
+            seconds = box.asked + zygote_of.order.making - now
+            if seconds <= 0:
                 box.failure = "it took too long to furnish it"
                 box.kill(None)
-            elif seconds is not None and seconds > 0:
+            else:
                 left.append(seconds)
         return min(left, default=None)
 
@@ -157,7 +163,7 @@ class Nursery:
             packet, descriptors, _ = packets.receive(zygote.control)
         except BlockingIOError:
             return
-        if packet.startswith(b"+") and len(descriptors) == 1 and _is_packet_socket(descriptors[0]):
+        if packet.startswith(b"+") and len(descriptors) == 1 and is_packet_socket(descriptors[0]):
             self._welcome(zygote, socket.socket(fileno=descriptors[0]))
             return
         packets.close(descriptors)
@@ -189,7 +195,6 @@ class Nursery:
                 self._understand(zygote, parse_object(packet), descriptors)
             except Refusal as refusal:
                 self._fail(zygote, f"it broke the protocol: {refusal.message}")
-                self._forget_speaker(zygote)
             finally:
                 packets.close(descriptors)
 
@@ -201,7 +206,7 @@ class Nursery:
         elif "failed" in message:
             self._fail(zygote, str(message["failed"])[:2000])
         elif "ready" in message:
-            zygote.is_ready = True
+            zygote.is_ready, zygote.strikes = True, 0
             if not zygote.is_told:
                 zygote.is_told = True
                 self._tell({"id": zygote.request, "ok": {"zygote": zygote.number}})
@@ -209,7 +214,7 @@ class Nursery:
 
     def _born(self, box: ParkedBox, message: Mapping[str, Any], descriptors: list[int]) -> None:
         failure = message.get("failed")
-        if failure or len(descriptors) != 1 or not _is_process(descriptors[0]):
+        if failure or len(descriptors) != 1 or not is_process(descriptors[0]):
             box.fail(f"its zygote could not make it: {str(failure or 'no process')[:500]}")
             return
         box.born(os.dup(descriptors[0]), self._watch, self._tell)
@@ -251,13 +256,18 @@ class Nursery:
         zygote.asked.clear()
 
     def _fail(self, zygote: Zygote, message: str) -> None:
-        """End a zygote that cannot serve; its boxes die with the warden."""
-        zygote.is_failed = True
+        """End a zygote that cannot serve: its warden replaces it. Its boxes die with the warden only where it
+        never could serve, or where the warden does not.
+        """
+        is_replaced = zygote.is_told and not zygote.strikes
+        zygote.strikes += 1
+        self._forget_speaker(zygote)
+        zygote.silent_since = time.monotonic()
         if not zygote.is_told:
             zygote.is_told = True
             self._tell({"id": zygote.request, "error": {"code": "start_failed", "message": message}})
         with contextlib.suppress(ProcessLookupError):
-            os.kill(zygote.pid, signal.SIGKILL)
+            os.kill(zygote.pid, warden.REPLACE if is_replaced else signal.SIGKILL)
 
     def _lost(self, zygote: Zygote, status: int) -> None:
         """The warden is dead, and with it everything in its pid namespace."""
@@ -274,23 +284,3 @@ class Nursery:
         self._tell({"event": "zygote_ended", "zygote": zygote.number})
         if zygote.uids is not None and self._supplies.uids is not None:
             self._supplies.uids.take_back(zygote.uids)
-
-
-def _is_packet_socket(descriptor: int) -> bool:
-    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-        return False
-    with socket.socket(fileno=os.dup(descriptor)) as found:
-        return (found.family, found.type) == (socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-
-def _is_process(descriptor: int) -> bool:
-    """Whether it is a pidfd: anything else would be readable at once, or never (pidfd_open(2))."""
-    if stat.S_ISDIR(os.fstat(descriptor).st_mode):  # /proc/PID takes signals too, and is always readable
-        return False
-    try:
-        signal.pidfd_send_signal(descriptor, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return True

@@ -20,6 +20,7 @@ from .loan import Helpers, Loan
 from .orders import Fit, Limits
 from .supplies import Supplies, Tell
 from .uids import UidRange
+from .warden import ALONE
 
 Watch = Callable[[int, "Callable[[], None] | None"], None]
 """Calls back when a descriptor is readable or has failed; None forgets it."""
@@ -72,7 +73,7 @@ class ParkedBox:
         descriptors: Sequence[int],
     ) -> ParkedBox:
         """Take a uid, make its control group and gather what it is given. Refusal, and nothing is left."""
-        uid = 0 if uids is None else uids.take()
+        uid = ALONE if uids is None else uids.take()
         group: Group | None = None
         given: list[int] = []
         ours: list[int] = []
@@ -102,11 +103,6 @@ class ParkedBox:
         """A zygote was sent what it is given; the originals stay until it is born, for the next zygote."""
         self.asked = time.monotonic()
         self.tries += 1
-
-    def overdue_in(self, patience: float, now: float) -> float | None:
-        """Seconds until a box that is asked for and does not stand is late; None for one that is not."""
-        is_expected = self.asked and not self.stands and not self.is_ending
-        return self.asked + patience - now if is_expected else None
 
     def handed_over(self) -> None:
         """The zygote has copies of what it is given, and nobody else will need them."""

@@ -10,6 +10,8 @@ number they had, and a box's processes count from 1.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import signal
 import socket
@@ -21,6 +23,15 @@ from ..walls import namespaces, session, syscalls, tree, users
 from . import packets
 from .orders import ZygoteOrder
 from .uids import UidRange
+
+REPLACE = signal.SIGUSR1
+"""Tells a warden to end its zygote, which did not answer, and to start another one."""
+
+ALONE = 1
+"""The one user there is in the namespace of a keeper that has only its own.
+
+Not 0: /proc/PID of what may not be dumped belongs to that one (proc(5)), which would be every payload's user.
+"""
 
 _NAMESPACES = ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup")
 _DUMPABLE = 4  # PR_SET_DUMPABLE
@@ -52,7 +63,7 @@ def _made(order: ZygoteOrder, uids: UidRange | None, ours: socket.socket, theirs
         pid = _clone()
         if pid == 0:
             ours.close()
-            _become(order, theirs, asking, going, drops_groups=uids is not None)
+            _become(order, theirs, asking, going, _own_id(uids))
     finally:
         os.close(asking)
         os.close(going)
@@ -74,20 +85,24 @@ def _admit(pid: int, uids: UidRange | None, asked: int, go: int) -> None:
     if os.read(asked, 1) != b"+":
         raise OSError("the warden ended before it had a user")
     user, group, count = (uids.first, uids.first, uids.size) if uids else (os.geteuid(), os.getegid(), 1)
-    user_map, group_map = users.IdMap(0, user, count), users.IdMap(0, group, count)
+    own = _own_id(uids)
+    user_map, group_map = users.IdMap(own, user, count), users.IdMap(own, group, count)
     users.write_maps(str(pid), [user_map], [group_map], deny_setgroups=uids is None)
     os.write(go, b"+")
 
 
-def _become(
-    order: ZygoteOrder, control: socket.socket, ready: int, go: int, *, drops_groups: bool
-) -> NoReturn:
+def _own_id(uids: UidRange | None) -> int:
+    """What user and group of the warden are in its own namespace."""
+    return ALONE if uids is None else 0
+
+
+def _become(order: ZygoteOrder, control: socket.socket, ready: int, go: int, own: int) -> NoReturn:
     try:
         syscalls.prctl(_DUMPABLE, 1)  # the keeper has to write our maps
         os.write(ready, b"+")
         if os.read(go, 1) != b"+":
             os._exit(1)
-        _settle(control, drops_groups=drops_groups)
+        _settle(control, own)
         tree.build(order.tree)
         with open(_LAST_PID, "wb", buffering=0) as file:
             file.write(_HIGH)
@@ -98,15 +113,15 @@ def _become(
     os._exit(1)
 
 
-def _settle(control: socket.socket, *, drops_groups: bool) -> None:
+def _settle(control: socket.socket, own: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the keeper ignores none, and handles no other
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     session.lead()
-    if drops_groups:
+    if own != ALONE:
         os.setgroups([])
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
+    os.setresgid(own, own, own)
+    os.setresuid(own, own, own)
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
@@ -126,11 +141,17 @@ def _tend(order: ZygoteOrder, control: socket.socket) -> NoReturn:
     while short_lives < _MOST_SHORT_LIVES:
         began = time.monotonic()
         zygote = _start_zygote(order, control)
+        signal.signal(REPLACE, functools.partial(_end, zygote))
         while os.wait()[0] != zygote:
             pass
         is_short = time.monotonic() - began < _SHORT_LIFE
         short_lives = short_lives + 1 if is_short else 0
     raise OSError(f"{_MOST_SHORT_LIVES} zygotes in a row ended within {_SHORT_LIFE:g} s")
+
+
+def _end(zygote: int, _number: int, _frame: object) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(zygote, signal.SIGKILL)
 
 
 def _start_zygote(order: ZygoteOrder, control: socket.socket) -> int:

@@ -24,7 +24,8 @@ class Zygote:
     speaker: socket.socket | None = None
     is_ready: bool = False
     is_told: bool = False
-    is_failed: bool = False
+    strikes: int = 0
+    """How often it was to be ended since one of its zygotes was ready last."""
     silent_since: float = field(default_factory=time.monotonic)
     waiting: list[ParkedBox] = field(default_factory=list)
     asked: dict[int, ParkedBox] = field(default_factory=dict)
@@ -34,8 +35,6 @@ class Zygote:
 
         It is expected to say that it is ready, and to answer for each box that it was asked for.
         """
-        if self.is_failed:
-            return False, None
         first = None
         if not self.is_ready:
             first = self.silent_since + self.order.loading

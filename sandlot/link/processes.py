@@ -33,7 +33,7 @@ class BoxProcesses:
         """As Processes.start. Without `stdin` the input stays open for `feed`; with it, it ends there."""
         if command.handler is not None:
             raise InvalidSpec("a handler does not run in the background: nobody would take what it returns")
-        fields = {**self._fields(command, running.UNBOUNDED), "background": True}
+        fields = {**self._fields(command, running.UNBOUNDED), "background": True, "stdin": True}
         async with self._calls.request("run", **fields) as stream:
             with suppress(StreamEnded):  # the conclusion says why
                 await running.send_source(stream, command)

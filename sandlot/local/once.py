@@ -77,7 +77,7 @@ def _result(
 
 
 async def _once(request: RunRequest) -> Result:
-    service = start()
+    service = start(is_brief=True)
     try:
         return await service.run(request)
     finally:

@@ -30,12 +30,12 @@ from .asked import spec_of
 from .service import LocalService
 
 
-def start() -> LocalService:
+def start(*, is_brief: bool = False) -> LocalService:
     """A service that makes each box with the fastest engine that fulfils its spec; nothing starts yet.
 
-    Its sandboxes end with it.
+    Its sandboxes end with it. *is_brief* says that it will make one.
     """
-    return LocalService(Sandboxes(FailoverEngine.installed()))
+    return LocalService(Sandboxes(FailoverEngine.installed(is_brief=is_brief)))
 
 
 Admit = Callable[[SandboxSpec], object]

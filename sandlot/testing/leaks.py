@@ -120,7 +120,7 @@ def _cgroups() -> frozenset[str]:
     _SEEN.add(str(os.getpid()))
     found = set()
     for top, directories, _ in os.walk(_CGROUPS):
-        mine = [name for name in directories if "sandlot" in name and _SEEN & set(name.split("-"))]
+        mine = [name for name in directories if name.startswith("sandlot-") and name.split("-")[2] in _SEEN]
         found |= {os.path.join(top, name) for name in mine}
     return frozenset(found)
 

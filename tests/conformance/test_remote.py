@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ import pytest
 
 from sandlot.contracts.engine import Engine
 from sandlot.contracts.errors import Unsupported
+from sandlot.contracts.spec import Network, SandboxSpec
 from sandlot.engines.remote.engine import RemoteEngine
 from sandlot.testing.conformance import EngineSuite
 from sandlot.testing.servers import running_server
@@ -14,14 +16,22 @@ from sandlot.testing.servers import running_server
 
 @pytest.fixture(scope="module", autouse=True)
 def _server() -> Iterator[None]:
-    """A server whose engine is the one that serves by default: bubblewrap, as things are.
+    """A server with the engines that serve by default, all of them started, and no boxes made ahead.
 
-    It asks for a key: without, an ordinary user's server gives nobody the host's network.
+    What a server starts once and keeps is nothing that a box left. It asks for a key: without, an ordinary
+    user's server gives nobody the host's network.
     """
     pytest.importorskip("uvicorn", reason="the server needs its extra")
-    with running_server("--auth", "keys", "--allow-network") as server:
+    with running_server("--auth", "keys", "--allow-network", "--pool", "0") as server:
         TestRemote.url, TestRemote.key = server.url, server.key("suite")
+        asyncio.run(_wake(TestRemote.new_engine(frozenset())))
         yield
+
+
+async def _wake(engine: Engine) -> None:
+    for network in Network:
+        await (await engine.create(SandboxSpec(network=network))).close()
+    await engine.close()
 
 
 class TestRemote(EngineSuite):

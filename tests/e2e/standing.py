@@ -63,9 +63,13 @@ def outliving(pids: Sequence[int], seconds: float) -> list[int]:
 
 def groups_of(stubs: Sequence[int]) -> list[str]:
     """Control groups named after one of *stubs*."""
-    names = set(map(str, stubs))
-    top = Path("/sys/fs/cgroup")
-    return sorted(str(path) for path in top.rglob("sandlot-*") if names & set(path.name.split("-")))
+    pids = set(map(str, stubs))
+    found = []
+    for top, directories, _ in os.walk("/sys/fs/cgroup"):  # where groups of others come and go meanwhile
+        found += [
+            f"{top}/{name}" for name in directories if "sandlot" in name and pids & set(name.split("-"))
+        ]
+    return sorted(found)
 
 
 def _is_stub(process: HostProcess) -> bool:

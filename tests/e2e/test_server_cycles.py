@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
 _LAST = 100
 _SETTLING = 5.0
+_PAUSE = 1.0
 _GROWTH = 24 * 2**20
 """Bytes the server may grow after its first hundred sandboxes: the allocator's slack, not 0.1 MiB of each."""
 
@@ -40,7 +41,7 @@ def test_d03_cycles_leave_nothing_and_memory_stays_flat(
     small = 0
     with closing(Client(server.url)) as client:
         _cycle(client, 0)
-        before = _counts(server.pid)
+        before = _steady(server.pid)
         for number in range(1, cycles + 1):
             _cycle(client, number)
             if number == _LAST:
@@ -59,6 +60,16 @@ def _cycle(client: Client, number: int) -> None:
     assert getattr(events[-1], "exit_code", None) == 0
     assert sum(map(len, box.get(WORKSPACE))) > 0
     client.delete(name)
+
+
+def _steady(pid: int) -> dict[str, int]:
+    """The counts once nothing comes and goes: the pool is full."""
+    found, since = _counts(pid), time.monotonic()
+    while time.monotonic() < since + _PAUSE:
+        now = _counts(pid)
+        if now != found:
+            found, since = now, time.monotonic()
+    return found
 
 
 def _grown(before: dict[str, int], pid: int) -> dict[str, int]:

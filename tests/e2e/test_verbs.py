@@ -58,9 +58,7 @@ def test_a_day_with_a_sandbox(line: Line, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/numbers").write_bytes(os.urandom(1_000_000))
     assert line("health", "--wait", "30s").returncode == 0
-    assert line("create", "day", "--ttl", "5m").stdout.startswith(
-        b"day  bubblewrap  namespace  expires in 5m"
-    )
+    assert line("create", "day", "--ttl", "5m").stdout.startswith(b"day  zygote  namespace  expires in 5m")
     told = line("exec", "day", "--", "sh", "-c", "cat; echo two >&2; exit 3", stdin=b"one")
     assert (told.stdout, told.stderr, told.returncode) == (b"one", b"two\n", 3)
     assert line("upload", "day", "data").returncode == 0

@@ -23,6 +23,8 @@ from tests.threats.raw import ask
 from tests.threats.slow import SlowClients
 
 BOX = "box"
+_NO_POOL = ("--pool", "0")
+"""Boxes that come and go by themselves would look like those that were left behind."""
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +46,7 @@ def server() -> Iterator[RunningServer]:
 @pytest.fixture(scope="session", autouse=True)
 def slow_clients() -> Iterator[SlowClients]:
     """Clients that are slow while everything else happens; test_waiting.py looks how they ended."""
-    with running_server() as running, SlowClients(running) as clients:
+    with running_server(*_NO_POOL) as running, SlowClients(running) as clients:
         yield clients
 
 
@@ -61,11 +63,15 @@ def ready_server(*flags: str, **environ: str) -> Iterator[RunningServer]:
     before = leaks.snapshot()
     with (
         TemporaryDirectory(prefix="sandlot-test-") as place,
-        running_server(*flags, directory=Path(place), environ={**environ, "TMPDIR": place}) as running,
+        running_server(
+            *_NO_POOL, *flags, directory=Path(place), environ={**environ, "TMPDIR": place}
+        ) as running,
     ):
         deadline = time.monotonic() + 30
         while ask(running, "GET", "/readyz").status != 200:
             assert time.monotonic() < deadline, running.said
+        if "--allow-network" in flags:  # another engine has that, and stays once it was started
+            assert ask(running, "POST", "/v1/run", {"cmd": ["true"], "network": "full"}).status == 200
         yield running
     assert grave(running.said) == []
     assert left_over(before) == []

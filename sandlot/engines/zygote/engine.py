@@ -82,14 +82,21 @@ class ZygoteEngine(KeeperEngine):
         return spec.environment or SYSTEM
 
     async def park(self, stock: str) -> Parked:
-        zygote = await self._zygote(stock)
+        try:
+            zygote = await self._zygote(stock)
+        except BoxDied:  # the keeper ended while it loaded
+            zygote = await self._zygote(stock)
         try:
             return await self._parked(zygote)
         except (NotFound, BoxDied):  # the zygote or the keeper is gone: others are the whole repair
             self._forget(stock, zygote)
             if not zygote.keeper.is_alive:
                 await self._drop(zygote.keeper)
-            return await self._parked(await self._zygote(stock))
+            following = await self._zygote(stock)
+        try:
+            return await self._parked(following)
+        except NotFound as error:
+            raise StartFailed(f"two zygotes of environment {stock!r} ended: {error.message}") from error
 
     async def claim(self, parked: Parked, spec: SandboxSpec) -> AgentBox:
         try:

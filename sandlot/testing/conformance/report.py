@@ -27,6 +27,8 @@ _NOTES = {
     "remote": "`remote` makes its boxes on a server, here on one of the same machine with the engine that "
     "serves by default: what it can do and what holds are that server's, tried through it by the same "
     "payload and the same tests. The attacks are made on the engines themselves.",
+    "zygote": "`zygote` makes its boxes ahead of the request, with their packages loaded "
+    "([zygote.md](zygote.md)). Full network and mounts are served by `bubblewrap` where it is the default.",
 }
 _PROOFS = (
     ("hostile", "attacks with their pinned verdict"),

@@ -41,6 +41,7 @@ TABLE = [
     (Frame(Kind.SIGNAL, 1, b'{"signal":2}'), b"\0\0\0\x0c\x0d\0\0\0\x01" + b'{"signal":2}'),
     (Frame(Kind.RESIZE, 1, b"{}"), b"\0\0\0\x02\x0e\0\0\0\x01{}"),
     (Frame(Kind.CANCEL, 1), b"\0\0\0\0\x0f\0\0\0\x01"),
+    (Frame(Kind.CLAIM, 0, b"{}"), b"\0\0\0\x02\x10\0\0\0\0{}"),
 ]
 
 
@@ -57,7 +58,7 @@ def test_a_frame_and_its_bytes(frame: Frame, sent: bytes) -> None:
 
 
 def test_the_table_names_every_kind() -> None:
-    assert [frame.kind for frame, _ in TABLE] == sorted(KIND_NAMES) == list(range(1, 16))
+    assert [frame.kind for frame, _ in TABLE] == sorted(KIND_NAMES) == list(range(1, 17))
 
 
 def test_each_side_may_send_what_the_protocol_says() -> None:
@@ -69,7 +70,8 @@ BROKEN = [
     (header(MAX_PAYLOAD + 1, Kind.OUTPUT, 1), "too long"),
     (header(2**32 - 1, Kind.DONE, 1), "too long"),
     (header(0, 0, 1), "kind 0"),
-    (header(0, 16, 1), "kind 16"),
+    (header(0, 17, 1), "kind 17"),
+    (header(0, Kind.CLAIM, 1), "stream 1"),
     (header(0, 255, 1), "kind 255"),
     (header(1, Kind.OUTPUT, 0), "stream 0"),
     (header(2, Kind.HELLO, 1), "stream 1"),
@@ -126,7 +128,7 @@ def test_a_decoder_may_be_stricter_than_the_protocol() -> None:
     "frame",
     [
         Frame(0, 1),
-        Frame(16, 1),
+        Frame(17, 1),
         Frame(Kind.OUTPUT, 0),
         Frame(Kind.OUTPUT, -1),
         Frame(Kind.OUTPUT, 2**32),

@@ -45,7 +45,7 @@ def box(verb: Verb) -> Verb:
 def test_create_tells_what_was_made_in_one_line(verb: Verb) -> None:
     told = verb("create", "box", "--ttl", "2h")
     assert (told.returncode, told.stderr) == (0, b"")
-    assert told.stdout == b"box  bubblewrap  namespace  expires in 2h\n"
+    assert told.stdout == b"box  zygote  namespace  expires in 2h\n"
 
 
 def test_creating_again_renews_and_never_changes(box: Verb) -> None:
@@ -113,7 +113,7 @@ def test_the_result_is_one_document_where_it_is_asked_for(box: Verb) -> None:
     told = box("exec", "box", "--json", "-c", "print(1); raise SystemExit(3)")
     result = json.loads(told.stdout)
     assert (told.returncode, told.stderr) == (3, b"")
-    assert (result["exitCode"], result["stdout"], result["engine"]) == (3, "1\n", "bubblewrap")
+    assert (result["exitCode"], result["stdout"], result["engine"]) == (3, "1\n", "zygote")
 
 
 def test_output_beyond_the_limit_is_cut_and_told(box: Verb) -> None:
@@ -170,9 +170,7 @@ def test_what_cannot_be_copied_is_told_and_leaves_nothing(box: Verb, tmp_path: P
 
 def test_ls_tells_what_there_is(box: Verb) -> None:
     shown = json.loads(box("ls", "--json").stdout)["sandboxes"]
-    assert [(each["id"], each["engine"], each["ttlSeconds"]) for each in shown] == [
-        ("box", "bubblewrap", 900.0)
-    ]
+    assert [(each["id"], each["engine"], each["ttlSeconds"]) for each in shown] == [("box", "zygote", 900.0)]
     head, row = box("ls").stdout.decode().splitlines()
     assert head.split() == ["ID", "STATE", "ENGINE", "ISOLATION", "AGE", "EXPIRES", "ENDED"]
     assert row.split()[0] == "box"
@@ -190,7 +188,7 @@ def test_ls_by_name_tells_why_one_has_ended(verb: Verb) -> None:
 def test_touch_renews_the_lease(box: Verb) -> None:
     before = json.loads(box("ls", "box", "--json").stdout)["sandboxes"][0]["expiresAt"]
     assert json.loads(box("touch", "box", "--json").stdout)["expiresAt"] > before
-    assert box("touch", "box").stdout.startswith(b"box  bubblewrap  ")
+    assert box("touch", "box").stdout.startswith(b"box  zygote  ")
 
 
 def test_an_unknown_sandbox_is_told_by_name(verb: Verb) -> None:

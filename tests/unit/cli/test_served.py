@@ -114,11 +114,11 @@ def test_a_healthy_server_is_told(served: Sandlot, server: RunningServer) -> Non
     assert served("health", "--wait", "30s").returncode == 0
     told = json.loads(served("health", "--json").stdout)
     assert (told["url"], told["status"], told["checks"]["engine"]) == (server.url, "ready", "ok")
-    assert (told["version"], told["engine"], told["isolation"]) == (__version__, "bubblewrap", "namespace")
+    assert (told["version"], told["engine"], told["isolation"]) == (__version__, "zygote", "namespace")
     head, version, engine, *checks = served("health").stdout.decode().splitlines()
     assert head == f"{server.url}: ready"
     assert version.split() == ["version", __version__]
-    assert engine.split() == ["default", "engine", "bubblewrap,", "namespace"]
+    assert engine.split() == ["default", "engine", "zygote,", "namespace"]
     assert ["state", "ok"] in [line.split() for line in checks]
 
 

@@ -188,7 +188,7 @@ def test_a_terminal_that_is_closed_ends_its_program(place: Place, box: Any) -> N
 
 def test_a_sandbox_tells_its_state_and_is_kept_alive(place: Place, box: Any) -> None:
     before = place.twin.wait(box.status())
-    assert (before.id, before.engine, before.state) == (box.id, "bubblewrap", State.RUNNING)
+    assert (before.id, before.engine, before.state) == (box.id, "zygote", State.RUNNING)
     assert place.twin.wait(box.touch()).lease.active >= before.lease.active
 
 

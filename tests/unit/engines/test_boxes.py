@@ -259,9 +259,8 @@ def test_full_network_is_said_by_the_box(bench: Bench) -> None:
         with pytest.raises(errors.Unsupported, match="network_full"):
             bench.run(Command(code="1"), SandboxSpec(network=Network.FULL))
         return
-    code = "import socket; socket.socket(); print('socket')"
-    spec = SandboxSpec(network=Network.FULL)
-    result = bench.run(Command(code=code), spec)
+    command = Command(code="import socket; socket.socket(); print('socket')")
+    result = bench.run(command, SandboxSpec(network=Network.FULL))
     assert (result.text, "network" in result.enforced) == ("socket\n", False)
 
 
@@ -283,12 +282,8 @@ async def _killing(bench: Bench, pick: Any) -> tuple[Exited, float]:
     return end, time.monotonic() - started
 
 
-def _keeper(stub: int) -> int:
-    return _children(stub)[0]
-
-
 def _first(stub: int) -> int:
-    return _children(_keeper(stub))[-1]
+    return _children(_children(stub)[0])[-1]
 
 
 def test_the_death_of_each_part_is_told_and_takes_the_box_along(bench: Bench) -> None:
@@ -296,7 +291,7 @@ def test_the_death_of_each_part_is_told_and_takes_the_box_along(bench: Bench) ->
     between = {"bubblewrap": "launcher", "zygote": "keeper"}.get(bench.engine.name)
     parts = [("agent", lambda stub: _children(_first(stub))[-1] if between else _first(stub))]
     parts += [(between, _first)] if between else []
-    parts += [("keeper", _keeper)]
+    parts += [("keeper", lambda stub: _children(stub)[0])]
     for who, pick in parts:
         end, seconds = bench.drive(_killing(bench, pick))
         assert (end.reason, end.exit_code, end.who) == (Reason.BOX_DIED, 125, who)

@@ -139,6 +139,61 @@ def test_a_box_that_no_zygote_survives_is_given_up(run_directory: Path) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    "deed", ["say(b'nonsense')", "sleep()", "say({'failed': 'no'})", "keeper.close(); sleep()"]
+)
+def test_a_zygote_that_fails_later_is_replaced_and_the_boxes_it_made_live_on(
+    run_directory: Path, deed: str
+) -> None:
+    program = f"""
+def stand(number, descriptors):
+    pid = os.fork()
+    if pid == 0:
+        keeper.close()
+        sleep()
+    say({{'park': number}}, os.pidfd_open(pid))
+    os.write(descriptors[3], b'+')
+    for descriptor in descriptors:
+        os.close(descriptor)
+ready()
+stand(*asked())
+number, descriptors = asked()
+if os.getpid() <= 20001:
+    {deed}
+    sleep()
+stand(number, descriptors)
+sleep()
+"""
+
+    async def scenario() -> None:
+        async with nests.keeper(run_directory) as keeper:
+            zygote = await keeper.raise_zygote(nests.fake(keeper.powers, program, making=1.0))
+            first = await nests.park(keeper, zygote)
+            async with asyncio.timeout(10):
+                second = await nests.park(keeper, zygote)
+                third = await nests.park(keeper, zygote)
+            assert not first.exit.done()
+            for box in (first, second, third):
+                await box.kill()
+
+    asyncio.run(scenario())
+
+
+def test_a_warden_that_does_not_replace_its_zygote_is_ended(run_directory: Path) -> None:
+    program = "ready(); asked(); sleep()"
+
+    async def scenario() -> None:
+        async with nests.keeper(run_directory) as keeper:
+            zygote = await keeper.raise_zygote(nests.fake(keeper.powers, program, loading=1.0, making=1.0))
+            os.kill(family(keeper.stub_pid)[2], 19)
+            async with asyncio.timeout(10):
+                with pytest.raises((StartFailed, NotFound)):
+                    await nests.park(keeper, zygote)
+            await _nothing_left(keeper)
+
+    asyncio.run(scenario())
+
+
 async def _nothing_left(keeper: Keeper) -> None:
     """The warden is gone, and with it everything in there."""
     deadline = time.monotonic() + 2

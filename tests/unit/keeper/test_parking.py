@@ -42,7 +42,11 @@ def status_of(pid: int, name: str) -> str:
 
 def members(keeper: Keeper) -> set[int]:
     """Everything that lives below the keeper; what is dead and not yet reaped by its warden is not."""
-    return {pid for pid in family(keeper.stub_pid) if not is_dead(pid)}
+    while True:
+        try:
+            return {pid for pid in family(keeper.stub_pid) if not is_dead(pid)}
+        except (FileNotFoundError, ProcessLookupError):  # one ended while it was looked at: look again
+            continue
 
 
 def is_dead(pid: int) -> bool:

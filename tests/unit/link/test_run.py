@@ -48,11 +48,12 @@ def test_a_command_is_told_as_documented_and_its_events_come_in_order() -> None:
         "env": {"HOME": "/workspace", "PWD": "/workspace", "K": "v"},
         "workdir": "/workspace",
         "timeout": 30.0,
-        "stdin": True,
+        "stdin": False,
         "tty": None,
         "output_limit": 100,
         "flood_limit": 64 * 2**20,
         "background": False,
+        "last": False,
         "handler": None,
     }
     assert events[:3] == [Started("p1"), Stdout(b"out"), Stderr(b"err")]

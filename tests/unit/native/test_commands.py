@@ -106,7 +106,7 @@ def test_a_run_has_a_sandbox_of_its_own_that_is_gone_afterwards(call: Calls) -> 
 def test_a_streamed_run_tells_the_box_at_its_end(call: Calls) -> None:
     events = call.events("/v1/run", {"code": "print(6 * 7)"})
     assert [each["event"] for each in events] == ["started", "stdout", "exited"]
-    assert events[-1]["engine"] == "bubblewrap"
+    assert events[-1]["engine"] == "zygote"
     assert "exec" not in events[0]
 
 

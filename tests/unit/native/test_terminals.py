@@ -55,7 +55,7 @@ def test_a_terminal_is_typed_at_resized_and_ends(server: RunningServer, box: str
         socket.send(b"exit 4\n")
         frames, code = _rest(socket)
     ended = json.loads(frames[-1])
-    assert (ended["event"], ended["exitCode"], ended["engine"], code) == ("exited", 4, "bubblewrap", 1000)
+    assert (ended["event"], ended["exitCode"], ended["engine"], code) == ("exited", 4, "zygote", 1000)
 
 
 def test_a_terminal_without_a_command_is_a_shell(server: RunningServer, box: str) -> None:

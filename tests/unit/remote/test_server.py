@@ -36,7 +36,7 @@ def _bubblewrap() -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    with running_server() as running:
+    with running_server("--engine", "bubblewrap") as running:
         yield running
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -166,7 +167,7 @@ def test_a_service_that_closes_keeps_files_and_lets_the_next_one_start(data: Pat
 def test_a_box_killed_from_outside_is_noticed_at_once_and_its_files_stay(data: Path) -> None:
     async def scene() -> None:
         service = await opened()
-        await service.ensure("one", SPEC)
+        await service.ensure("one", replace(SPEC, engine="bubblewrap"))
         box = await service.reach("one")
         assert (await result(box, "echo kept > notes; sync")).ok
         for pid in _launchers():

@@ -18,6 +18,7 @@ _DRAWS: Dict[str, Callable[[Any], object]] = {
     "os.urandom": lambda os: os.urandom(16).hex(),
     "secrets.token_hex": lambda secrets: secrets.token_hex(),
     "tempfile.mktemp": lambda tempfile: next(tempfile._get_candidate_names()),  # noqa: SLF001 - makes no file
+    "multiprocessing.authkey": lambda module: bytes(module.current_process().authkey).hex(),
     "numpy.random.random": lambda _: sys.modules["numpy.random"].random(),
     "numpy.random.default_rng": lambda _: sys.modules["numpy.random"].default_rng().random(),
 }
