@@ -189,6 +189,8 @@ class Connection:
         self._crowded: set[int] = set()
         self._next = 1
         self._preface = b""
+        self.is_claimed = False
+        """Whether `claim` was called."""
         self._greeting: asyncio.Future[Mapping[str, Any]] | None = None
 
     async def greet(self, greeting: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -200,6 +202,7 @@ class Connection:
 
     def claim(self, terms: Mapping[str, Any]) -> None:
         """Send CLAIM with the first request: nobody else waits for it."""
+        self.is_claimed = True
         self._preface = encode(json_frame(Kind.CLAIM, 0, dict(terms)))
 
     @property

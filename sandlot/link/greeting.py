@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandlot.contracts.errors import StartFailed
+from sandlot.contracts.errors import Conflict, StartFailed
 from sandlot.wire.frames import FrameError
 
 from . import replies
@@ -27,8 +27,10 @@ class Greeted:
     def claim(self, limits: Mapping[str, int], patience: Patience, *, is_moved: bool) -> None:
         """Take a parked box for somebody: its programs get these *limits*, by names of walls.rlimits.
 
-        *is_moved* says that another workspace was mounted in it.
+        *is_moved* says that another workspace was mounted in it. Raises Conflict the second time.
         """
+        if self.calls.connection.is_claimed:
+            raise Conflict("this box was claimed before: a parked box serves once")
         self.calls.patience = patience
         self.calls.connection.claim({"rlimits": dict(limits), "moved": is_moved})
 

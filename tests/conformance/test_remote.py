@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,6 +13,7 @@ from sandlot.contracts.spec import Network, SandboxSpec
 from sandlot.engines.remote.engine import RemoteEngine
 from sandlot.testing.conformance import EngineSuite
 from sandlot.testing.servers import running_server
+from sandlot.testing.suite import collect, python
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,6 +41,14 @@ class TestRemote(EngineSuite):
     terminals_take_all = False
     url: ClassVar[str] = ""
     key: ClassVar[str] = ""
+
+    async def test_full_network_reaches_the_host_or_is_refused(self) -> None:
+        """Its server has another engine for that, which a box of the usual one does not announce."""
+        address = urlsplit(self.url)
+        code = f"import socket; socket.create_connection(({address.hostname!r}, {address.port})); print('in')"
+        async with self.box(SandboxSpec(network=Network.FULL)) as box:
+            assert (await collect(box, python(code))).stdout == b"in\n"
+            assert "network" not in box.enforced
 
     @classmethod
     def new_engine(cls, without: frozenset[str]) -> Engine:

@@ -7,13 +7,11 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
 
-from sandlot.client import Client
-from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.events import Event, Reason, Stdout
@@ -25,9 +23,8 @@ from sandlot.pool.stock import Rules
 from sandlot.testing import leaks
 from sandlot.testing.engines import make_engine
 from sandlot.testing.host_processes import adopt_orphans
-from sandlot.testing.servers import running_server
 from sandlot.testing.suite import NAP, collect, end_of, python, shell, stop
-from tests.e2e.standing import groups_of, kill, outliving, standing
+from tests.e2e.standing import kill, standing
 
 pytestmark = [
     pytest.mark.engine,
@@ -179,36 +176,6 @@ def test_d03_cycles_through_the_pool_leave_nothing_and_no_box_serves_twice(
         assert after <= before, (before, after)
 
     _with_pool(scenario)
-
-
-@pytest.mark.parametrize("when", ["parked", "claimed and running"])
-def test_e01_nothing_outlives_a_killed_server_by_two_seconds(when: str) -> None:
-    with running_server("--engine", "zygote", "--pool", "3") as server, closing(Client(server.url)) as client:
-        deadline = time.monotonic() + 20
-        while len(standing("spare", server.pid)) < _DEPTH:
-            assert time.monotonic() < deadline, server.said
-        if when != "parked":
-            client.ensure("mine", SandboxSpec(ttl=Seconds(600)))
-            events = client.reach("mine").run(Command.shell(f"echo up; {NAP}", timeout=Seconds(600)))
-            next(event for event in events if isinstance(event, Stdout))
-        kinds = ("stub", "keeper", "warden", "zygote", "box", "spare")
-        pids = [pid for kind in kinds for pid in standing(kind, server.pid)]
-        stubs = standing("stub", server.pid)
-        assert len(pids) > len(kinds)
-        server.process.kill()
-        assert outliving(pids, 2.0) == []
-        assert groups_of(stubs) == []
-
-
-def test_e06_a_server_that_is_told_to_end_leaves_nothing() -> None:
-    with running_server("--engine", "zygote", "--pool", "3") as server, closing(Client(server.url)) as client:
-        client.ensure("mine", SandboxSpec(ttl=Seconds(600)))
-        kinds = ("stub", "keeper", "warden", "zygote", "box", "spare")
-        pids = [pid for kind in kinds for pid in standing(kind, server.pid)]
-        stubs = standing("stub", server.pid)
-        assert server.stop() == 0
-        assert outliving(pids, 0.5) == []
-        assert groups_of(stubs) == []
 
 
 def _with_pool(scenario: Callable[[Pool], Awaitable[None]]) -> None:

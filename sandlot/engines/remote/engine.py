@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandlot import settings
-from sandlot.contracts.capability import Feature, Viability
+from sandlot.contracts.capability import Viability
 from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import EngineUnavailable, Forbidden, SandlotError, Unauthorized
-from sandlot.contracts.spec import Isolation, Network, SandboxSpec
+from sandlot.contracts.spec import Isolation, SandboxSpec
 from sandlot.engines import proof
 
 if TYPE_CHECKING:
@@ -46,12 +45,7 @@ class RemoteEngine:
             return proof.failure(self.name, self.isolation, error.message, _REMEDY)
         from .backend import tried
 
-        found = await proof.probe(self.name, self.isolation, backend.trial, _REMEDY, tried)
-        if not found.works or Feature.NETWORK_FULL in found.features:
-            return found
-        # A server may have another engine for what the one of a usual sandbox cannot do.
-        offered = await self._offers(backend, SandboxSpec(network=Network.FULL))
-        return replace(found, features=found.features | Feature.NETWORK_FULL) if offered else found
+        return await proof.probe(self.name, self.isolation, backend.trial, _REMEDY, tried)
 
     async def create(self, spec: SandboxSpec) -> Box:
         backend = self._reached()
@@ -70,14 +64,6 @@ class RemoteEngine:
         self._is_closed = True
         if self._backend is not None:
             await self._backend.close()
-
-    async def _offers(self, backend: Backend, spec: SandboxSpec) -> bool:
-        try:
-            box = await backend.make(spec)
-        except SandlotError:
-            return False
-        await box.close()
-        return True
 
     def _reached(self) -> Backend:
         if self._is_closed:

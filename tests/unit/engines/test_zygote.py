@@ -15,7 +15,7 @@ import pytest
 
 from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box
-from sandlot.contracts.errors import EngineUnavailable, NotFound, StartFailed, Unsupported
+from sandlot.contracts.errors import Conflict, EngineUnavailable, NotFound, StartFailed, Unsupported
 from sandlot.contracts.quantity import Bytes
 from sandlot.contracts.result import Result, fold
 from sandlot.contracts.spec import (
@@ -214,6 +214,17 @@ def test_a_program_in_a_clone_is_a_whole_process() -> None:
             for name, (text, expected) in WHOLE_PROCESSES.items():
                 result = await result_of(box, Command(code=text))
                 assert (name, result.text, result.stderr) == (name, expected, b"")
+        await box.close()
+
+    with_engine(scene)
+
+
+def test_a_parked_box_serves_once() -> None:
+    async def scene(engine: ZygoteEngine) -> None:
+        parked = await engine.park(SYSTEM)
+        box = await engine.claim(parked, SandboxSpec())
+        with pytest.raises(Conflict, match="once"):
+            await engine.claim(parked, SandboxSpec())
         await box.close()
 
     with_engine(scene)
