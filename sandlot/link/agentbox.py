@@ -134,6 +134,9 @@ class AgentBox(BoxFiles, BoxProcesses):
 
     async def _watch(self) -> Ending:
         death = await self._calls.life.ended()
+        if self._closing is not None and death.who in ("agent", "launcher"):
+            # It leaves by itself when its channel closes, perhaps before it is killed.
+            death = Death("host", "killed on request", death.usage)
         is_out_of_memory = self._calls.has_run_out_of_memory(death.usage)
         return ending_of(death, self._calls.mistrust, time.time(), is_out_of_memory=is_out_of_memory)
 

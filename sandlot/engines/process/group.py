@@ -144,7 +144,10 @@ class _Program(asyncio.SubprocessProtocol):
             return
         async for data in stdin:
             await self._writable.wait()
+            if pipe.is_closing():  # the program reads no more; an input without end would be taken for ever
+                return
             pipe.write(data)
+            await asyncio.sleep(0)  # an input that never waits must not keep everybody else from running
         pipe.write_eof()
 
     def pause_writing(self) -> None:

@@ -14,15 +14,15 @@ Pair = Tuple[Stream, socket.socket]
 @pytest.fixture
 def pairs() -> Iterator[List[Pair]]:
     """Four connections, and the servers' ends of them."""
-    made = []
+    made, sockets = [], []
     for _ in range(4):
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         made.append((Stream(ours), theirs))
+        sockets += [ours, theirs]
     yield made
-    for stream, theirs in made:
-        stream.close()
-        theirs.close()
+    for each in sockets:  # a stream may have been asked to let go of its own
+        each.close()
 
 
 def is_closed(pair: Pair) -> bool:

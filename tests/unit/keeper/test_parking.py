@@ -70,7 +70,7 @@ def test_a_parked_box_is_an_agent_and_its_spare_and_goes_without_a_trace(run_dir
         assert len(pids) == 2
         watched = [os.pidfd_open(pid) for pid in pids]
         await box.kill()
-        assert are_gone(watched, 0)
+        assert are_gone(watched, 2.0)
         assert (await box.exit).cause == "killed"
         assert members(keeper) == before
         assert groups_of(keeper.stub_pid) == []
@@ -124,7 +124,7 @@ def test_one_box_is_killed_and_its_siblings_live(run_directory: Path) -> None:
         assert select.select(watched, [], [], 0)[0] == []
         assert not second.exit.done()
         await second.kill()
-        assert are_gone(watched, 0)
+        assert are_gone(watched, 2.0)
 
     run(run_directory, scene)
 
@@ -149,7 +149,7 @@ def test_closing_the_keeper_ends_zygotes_and_boxes(run_directory: Path) -> None:
         watched = [os.pidfd_open(pid) for pid in members(keeper)]
         await keeper.close()
         assert {(await box.exit).cause for box in boxes} == {"killed"}
-        assert are_gone(watched, 0)
+        assert are_gone(watched, 2.0)
         assert groups_of(keeper.stub_pid) == []
 
     run(run_directory, scene)

@@ -30,7 +30,10 @@ def launch(
 
 def family(pid: int) -> list[int]:
     """*pid* and all that descend from it, as the host counts."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return []
     return [pid, *(one for child in children for one in family(int(child)))]
 
 
