@@ -43,9 +43,9 @@ CASES = (
     Case(
         "R03",
         "spin on every processor with many threads",
-        play("resources_machine:spin", seconds=1.0, threads=30, cores=0.5),
+        play("resources_machine:spin", seconds=1.0, threads=30, cores=0.2),
         lifted(_limits(cpu=Cores(64))),
-        spec=_limits(cpu=Cores(0.5)),
+        spec=_limits(cpu=Cores(0.2)),
         needs=Feature.LIMIT_CPU,
     ),
     Case(
