@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from sandlot.keeper.launch import KeptMount, Launch, Powers
 from sandlot.link.agentbox import AgentBox, BoxFacts
 from sandlot.link.calls import Patience
 from sandlot.link.channel import PipeChannel, open_pipes
+from sandlot.walls import landlock
 from sandlot.walls.plan import INNER, Plan
 
 from .keeping import START_DEADLINE, KeeperEngine, KeptLife, nothing
@@ -107,6 +109,17 @@ def patience_for(spec: SandboxSpec) -> Patience:
 def inner_walls(without: frozenset[str]) -> tuple[str, ...]:
     """The walls the agent is told to put up."""
     return tuple(wall for wall in INNER if wall not in without)
+
+
+@functools.cache
+def missing_walls() -> frozenset[str]:
+    """The inner walls that this kernel has not got and namespaces can do without: `enforced` tells of it."""
+    # Landlock is a second lock there, for the namespaces hold the same.
+    try:
+        landlock.abi()
+    except OSError:
+        return frozenset({"landlock"})
+    return frozenset()
 
 
 @contextmanager

@@ -70,7 +70,7 @@ class Attended:
         self,
         order: Order,
         request: RunRequest,
-        limits: Dict[str, int],
+        limits: Optional[Dict[str, int]],
         patron: Patron,
         over: Callable[[], None],
     ) -> None:

@@ -6,7 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable
+    from typing import Iterable, List, Tuple
 
 _SELF = "/proc/self/fd"
 
@@ -29,6 +29,21 @@ def place(sources: Iterable[int], *, keep: Iterable[int] = ()) -> None:
         os.dup2(source, target)
         count = target + 1
     close_all_but([*range(count), *keep])
+
+
+def pipe(far: List[int], *, near_reads: bool) -> Tuple[int, int]:
+    """The agent's end of a new pipe, non-blocking, and the other, which is noted in *far*. OSError."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    near, other = (reading, writing) if near_reads else (writing, reading)
+    far.append(other)
+    os.set_blocking(near, False)
+    return near, other
+
+
+def close(given: Iterable[int]) -> None:
+    """Close each of them."""
+    for descriptor in given:
+        os.close(descriptor)
 
 
 def _highest() -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 
-from . import supervisor
+from . import descriptors, supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,21 +73,21 @@ def start(request: RunRequest, source: Optional[bytes], box: Box) -> Ends:
     agent, far = os.getpid(), [box.null]
     try:
         _open_stdio(request, launch, ends, far)
-        ends.reports, reporting = _pipe(far, near_reads=True)
-        ends.orders, orders = _pipe(far, near_reads=False)
+        ends.reports, reporting = descriptors.pipe(far, near_reads=True)
+        ends.orders, orders = descriptors.pipe(far, near_reads=False)
         # What exists now is hidden from the collector of a program that runs in the fork, and its generators
         # are never finalised there: they would undo what the agent is still doing.
         gc.freeze()
         ends.supervisor = box.fork()
     except OSError:
         gc.unfreeze()
-        _close(far[1:])
+        descriptors.close(far[1:])
         ends.close()
         raise
     if ends.supervisor == 0:
         supervisor.supervise(launch, agent, orders, reporting)
     gc.unfreeze()
-    _close(far[1:])
+    descriptors.close(far[1:])
     return ends
 
 
@@ -103,21 +103,12 @@ def _open_stdio(request: RunRequest, launch: Launch, ends: Ends, far: List[int])
         return
     stdin = far[0]
     if request.stdin:
-        ends.stdin, stdin = _pipe(far, near_reads=False)
-    ends.stdout, stdout = _pipe(far, near_reads=True)
-    ends.stderr, stderr = _pipe(far, near_reads=True)
+        ends.stdin, stdin = descriptors.pipe(far, near_reads=False)
+    ends.stdout, stdout = descriptors.pipe(far, near_reads=True)
+    ends.stderr, stderr = descriptors.pipe(far, near_reads=True)
     launch.stdio = (stdin, stdout, stderr)
     if request.call is not None:
-        ends.value, launch.value = _pipe(far, near_reads=True)
-
-
-def _pipe(far: List[int], *, near_reads: bool) -> Tuple[int, int]:
-    """The agent's end, non-blocking, and the other, which is noted in *far*."""
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    near, other = (reading, writing) if near_reads else (writing, reading)
-    far.append(other)
-    os.set_blocking(near, False)
-    return near, other
+        ends.value, launch.value = descriptors.pipe(far, near_reads=True)
 
 
 def memory_priority() -> Optional[int]:
@@ -145,8 +136,3 @@ def fork(priority: Optional[int]) -> int:
         if child != 0:
             os.pwrite(priority, usual, 0)
     return child
-
-
-def _close(descriptors: List[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)

@@ -30,7 +30,6 @@ _COMPLAINTS, _REPORT = 2, 3
 _SIGCHLD = 17
 _SET_FLAGS = 0x8914  # SIOCSIFFLAGS, netdevice(7)
 _UP = 1
-_DUMPABLE = 4  # PR_SET_DUMPABLE
 _EMPTY = "/run/empty"
 _SCRATCH_INODES = 65536
 WORKSPACE = "/workspace"
@@ -77,9 +76,8 @@ def serve(nest: Nest, given: List[int], archive: str) -> int:
     _enter_groups(given[4:])
     os.setresgid(nest.group, nest.group, nest.group)
     os.setresuid(nest.user, nest.user, nest.user)
-    syscalls.prctl(
-        _DUMPABLE, 1
-    )  # taken by the change of user; /proc/self must be ours until the walls are up
+    # Taken by the change of user: /proc/self must be ours until the walls are up.
+    syscalls.prctl(session.PR_SET_DUMPABLE, 1)
     if "namespaces.cgroup" in nest.walls:
         namespaces.leave(["cgroup"])
     if "namespaces.uts" in nest.walls:

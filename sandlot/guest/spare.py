@@ -44,8 +44,8 @@ class Order:
         """Take it as it is."""
         self.argv, self.source, self.env, self.workdir, self.call = argv, source, env, workdir, call
 
-    def encoded(self, limits: Dict[str, int]) -> bytes:
-        """The message; *limits* are the resource limits of walls.rlimits that hold from now on."""
+    def encoded(self, limits: Optional[Dict[str, int]]) -> bytes:
+        """The message; *limits* are those of walls.rlimits that hold from now on, None without that wall."""
         header = {"argv": self.argv, "env": self.env, "workdir": self.workdir, "rlimits": limits}
         header["call"] = None if self.call is None else self.call.told
         return json_object.render(header) + b"\n" + (self.source or b"")
@@ -76,24 +76,24 @@ def fork(box: Box) -> Spare:
     spare = Spare()
     far: List[int] = []
     try:
-        spare.orders, orders = _pipe(far, near_reads=False)
-        spare.reports, reports = _pipe(far, near_reads=True)
-        spare.stdin, stdin = _pipe(far, near_reads=False)
-        spare.stdout, stdout = _pipe(far, near_reads=True)
-        spare.stderr, stderr = _pipe(far, near_reads=True)
-        spare.value, value = _pipe(far, near_reads=True)
+        spare.orders, orders = descriptors.pipe(far, near_reads=False)
+        spare.reports, reports = descriptors.pipe(far, near_reads=True)
+        spare.stdin, stdin = descriptors.pipe(far, near_reads=False)
+        spare.stdout, stdout = descriptors.pipe(far, near_reads=True)
+        spare.stderr, stderr = descriptors.pipe(far, near_reads=True)
+        spare.value, value = descriptors.pipe(far, near_reads=True)
         agent = os.getpid()
         gc.freeze()  # as launch.start does, for the same reasons
         spare.pid = box.fork()
     except OSError:
         gc.unfreeze()
-        _close(far)
+        descriptors.close(far)
         spare.close()
         raise
     if spare.pid == 0:
         _become(box, agent, (stdin, stdout, stderr), (reports, orders, value))
     gc.unfreeze()
-    _close(far)
+    descriptors.close(far)
     return spare
 
 
@@ -133,7 +133,7 @@ def _read_order() -> bytes:
 def _carry_out(order: bytes, box: Box) -> NoReturn:
     header, _, source = order.partition(b"\n")
     told = json_object.parse(header)
-    if told["rlimits"]:
+    if told["rlimits"] is not None:
         rlimits.lower(told["rlimits"])
     if "landlock" in box.late:
         lockdown.confine(box.plan)
@@ -167,17 +167,3 @@ def ready(line: bytes) -> Tuple[List[str], float]:
     if "walls" not in told:
         raise ValueError(told.get("message", "it is not ready"))
     return list(told["walls"]), float(told["cpu"])
-
-
-def _pipe(far: List[int], *, near_reads: bool) -> Tuple[int, int]:
-    """The agent's end, non-blocking, and the other, which is noted in *far*."""
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    near, other = (reading, writing) if near_reads else (writing, reading)
-    far.append(other)
-    os.set_blocking(near, False)
-    return near, other
-
-
-def _close(descriptors_: List[int]) -> None:
-    for descriptor in descriptors_:
-        os.close(descriptor)

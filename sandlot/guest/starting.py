@@ -86,7 +86,7 @@ class Starter:
         )
         self._is_attending = True
         process.begin(care, audience)
-        limits = dict(self._box.plan.rlimits) if "rlimits" in self._box.plan.walls else {}
+        limits = dict(self._box.plan.rlimits) if "rlimits" in self._box.plan.walls else None
         order = Order(request.argv, source, env, request.workdir, request.call)
         care.begin(order, request, limits, process, self._attended)
 

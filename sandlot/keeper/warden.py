@@ -34,7 +34,6 @@ Not 0: /proc/PID of what may not be dumped belongs to that one (proc(5)), which 
 """
 
 _NAMESPACES = ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup")
-_DUMPABLE = 4  # PR_SET_DUMPABLE
 _LAST_PID = "/proc/sys/kernel/ns_last_pid"
 _HIGH = b"20000"  # below the least pid_max, 32768
 _HIGHEST_DESCRIPTOR = 1 << 16
@@ -98,7 +97,7 @@ def _own_id(uids: UidRange | None) -> int:
 
 def _become(order: ZygoteOrder, control: socket.socket, ready: int, go: int, own: int) -> NoReturn:
     try:
-        syscalls.prctl(_DUMPABLE, 1)  # the keeper has to write our maps
+        syscalls.prctl(session.PR_SET_DUMPABLE, 1)  # the keeper has to write our maps
         os.write(ready, b"+")
         if os.read(go, 1) != b"+":
             os._exit(1)

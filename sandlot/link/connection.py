@@ -190,7 +190,7 @@ class Connection:
         self._next = 1
         self._preface = b""
         self.is_claimed = False
-        """Whether `claim` was called."""
+        """Whether somebody has taken the box that was parked."""
         self._greeting: asyncio.Future[Mapping[str, Any]] | None = None
 
     async def greet(self, greeting: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -202,7 +202,6 @@ class Connection:
 
     def claim(self, terms: Mapping[str, Any]) -> None:
         """Send CLAIM with the first request: nobody else waits for it."""
-        self.is_claimed = True
         self._preface = encode(json_frame(Kind.CLAIM, 0, dict(terms)))
 
     @property

@@ -24,13 +24,17 @@ class Greeted:
     calls: Calls
     walls: frozenset[str]
 
-    def claim(self, limits: Mapping[str, int], patience: Patience, *, is_moved: bool) -> None:
-        """Take a parked box for somebody: its programs get these *limits*, by names of walls.rlimits.
-
-        *is_moved* says that another workspace was mounted in it. Raises Conflict the second time.
-        """
+    def reserve(self) -> None:
+        """Take a parked box, before anything in it is changed. Raises Conflict the second time."""
         if self.calls.connection.is_claimed:
             raise Conflict("this box was claimed before: a parked box serves once")
+        self.calls.connection.is_claimed = True
+
+    def claim(self, limits: Mapping[str, int], patience: Patience, *, is_moved: bool) -> None:
+        """Tell a reserved box its terms: programs get these *limits*, by names of walls.rlimits.
+
+        *is_moved* says that another workspace was mounted in it.
+        """
         self.calls.patience = patience
         self.calls.connection.claim({"rlimits": dict(limits), "moved": is_moved})
 

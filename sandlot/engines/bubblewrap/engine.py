@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import stat
@@ -15,12 +14,11 @@ from sandlot.environments.environment import SYSTEM, Environment
 from sandlot.keeper.launch import WORKSPACE_MARK, Launch, Powers, WorkspaceMount
 from sandlot.link.agentbox import AGENT_FEATURES, BoxFacts
 from sandlot.link.life import Who
-from sandlot.walls import landlock
 from sandlot.walls.plan import Plan
 
 from .. import inside
 from ..grants import Grant, for_workspace, grant, limit_features
-from ..kept import Blueprint, Inside, KeptEngine, inner_walls, kept_mount, patience_for
+from ..kept import Blueprint, Inside, KeptEngine, inner_walls, kept_mount, missing_walls, patience_for
 from ..layout import ETC, host_layout
 from . import argv
 from .argv import Shape
@@ -123,7 +121,7 @@ class BubblewrapEngine(KeptEngine):
             readable=("/",),
             writable=("/workspace", "/tmp", *(str(mount.target) for mount in spec.mounts if mount.writable)),
             network="full" if spec.network is Network.FULL else "own",
-            walls=inner_walls(self.without | _walls_missing()),
+            walls=inner_walls(self.without | missing_walls()),
             ipc=True,
         )
 
@@ -145,17 +143,6 @@ class BubblewrapEngine(KeptEngine):
             }.items()
             if holds
         )
-
-
-@functools.cache
-def _walls_missing() -> frozenset[str]:
-    # A second lock here, for the namespaces hold the same: a kernel without it still makes a boundary, and
-    # `enforced` tells that it is missing.
-    try:
-        landlock.abi()
-    except OSError:
-        return frozenset({"landlock"})
-    return frozenset()
 
 
 def _check_source(source: str, *, is_others: bool) -> None:

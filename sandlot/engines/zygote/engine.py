@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from sandlot.link.channel import open_pipes
 from sandlot.link.greeting import Greeted, greet
 from sandlot.link.life import Usage
 from sandlot.link.places import Places
-from sandlot.walls import landlock
 
 from ..keeping import START_DEADLINE, KeeperEngine, KeptLife
+from ..kept import missing_walls
 from ..layout import host_layout
 from . import tree
 from .terms import NAME, REMOVABLE, Terms
@@ -99,6 +98,7 @@ class ZygoteEngine(KeeperEngine):
             raise StartFailed(f"two zygotes of environment {stock!r} ended: {error.message}") from error
 
     async def claim(self, parked: Parked, spec: SandboxSpec) -> AgentBox:
+        parked.greeted.reserve()
         try:
             granted = parked.terms.grant(spec)
             fit = parked.terms.fit(spec, granted)
@@ -155,7 +155,7 @@ class ZygoteEngine(KeeperEngine):
 
     async def _raised(self, stock: str) -> _Zygote:
         keeper = await self._able_keeper()
-        terms = self._terms = Terms(keeper.powers, without=self.without, missing=_walls_missing())
+        terms = self._terms = Terms(keeper.powers, without=self.without, missing=missing_walls())
         order = await asyncio.to_thread(_order, stock, terms)
         try:
             async with asyncio.timeout(LOAD_DEADLINE):
@@ -175,13 +175,3 @@ def _order(stock: str, terms: Terms) -> ZygoteOrder:
         env=tree.ZYGOTE_VARIABLES,
         tree=tree.entries(environment, layout, str(agent.archive_for(environment))),
     )
-
-
-@functools.cache
-def _walls_missing() -> frozenset[str]:
-    # A second lock here, for the namespaces hold the same; `enforced` tells that it is missing.
-    try:
-        landlock.abi()
-    except OSError:
-        return frozenset({"landlock"})
-    return frozenset()
