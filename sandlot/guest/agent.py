@@ -19,7 +19,7 @@ from .streams import Outbox, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, List, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
     from ..wire.frames import Frame
     from .greeting import Box
@@ -41,14 +41,17 @@ def serve() -> int:
     return _guarded(lambda decoder: greeting.greet(decoder, _IN, _OUT))
 
 
-def serve_parked(box: Box, report: Callable[[], None]) -> int:
-    """As `serve`, for a box that stands before it has a host: *report* is called when it does."""
+def serve_parked(box: Box, hello: Dict[str, Any], report: Callable[[], None]) -> int:
+    """As `serve`, for a box that stands before it has a host, which must say *hello*.
+
+    *report* is called when it stands.
+    """
     os.umask(_UMASK)
 
     def greet(decoder: frames.FrameDecoder) -> Tuple[Optional[Box], List[Frame]]:
         walls = greeting.put_up_walls(box)
         report()
-        return greeting.greet_parked(box, walls, decoder, _IN, _OUT)
+        return greeting.greet_parked(box, walls, hello, decoder, _IN, _OUT)
 
     return _guarded(greet)
 

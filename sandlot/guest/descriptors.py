@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 
+from ..walls.syscalls import syscall
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable, List, Tuple
 
 _SELF = "/proc/self/fd"
+_ALL = 0xFFFFFFFF
 
 
 def close_all_but(kept: Iterable[int]) -> None:
     """Close every descriptor of this process that is not named."""
     wanted = sorted(set(kept))
-    for low, high in zip([-1, *wanted], [*wanted, _highest() + 1]):
+    for low, high in zip([-1, *wanted], wanted):
         if low + 1 < high:  # an empty range that ends before 0 means everything to close_range(2)
             os.closerange(low + 1, high)
+    _close_from(wanted[-1] + 1 if wanted else 0)
 
 
 def place(sources: Iterable[int], *, keep: Iterable[int] = ()) -> None:
@@ -44,6 +48,13 @@ def close(given: Iterable[int]) -> None:
     """Close each of them."""
     for descriptor in given:
         os.close(descriptor)
+
+
+def _close_from(first: int) -> None:
+    try:
+        syscall("close_range", first, _ALL, 0)
+    except OSError:  # older than Linux 5.9, or no Linux
+        os.closerange(first, _highest() + 1)
 
 
 def _highest() -> int:

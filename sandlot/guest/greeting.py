@@ -30,9 +30,10 @@ class Box:
     """What the greeting settled.
 
     workspace: where commands start; roots: the absolute paths file verbs may work beneath; plan: the walls;
-    null: a descriptor of /dev/null; memory_priority: one of /proc/self/oom_score_adj, opened before the
-    walls went up, or None; spare: the payload that proved the walls, for the first command; late: walls that
-    go up when a payload has its order, because what they are about is not settled before.
+    early: those that are not late; null: a descriptor of /dev/null; memory_priority: one of
+    /proc/self/oom_score_adj, opened before the walls went up, or None; spare: the payload that proved the
+    walls, for the first command; late: walls that go up when a payload has its order, because what they are
+    about is not settled before.
     """
 
     late: Tuple[str, ...] = ("rlimits",)
@@ -43,6 +44,7 @@ class Box:
         self.workspace = workspace
         self.roots = roots
         self.plan = plan
+        self.early = plan.without(*self.late)
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.memory_priority = launch.memory_priority()
         self.spare: Optional[Spare] = None
@@ -76,14 +78,18 @@ def greet(decoder: frames.FrameDecoder, incoming: int, outgoing: int) -> Tuple[O
 
 
 def greet_parked(
-    box: Box, walls: Dict[str, List[str]], decoder: frames.FrameDecoder, incoming: int, outgoing: int
+    box: Box,
+    walls: Dict[str, List[str]],
+    hello: Dict[str, Any],
+    decoder: frames.FrameDecoder,
+    incoming: int,
+    outgoing: int,
 ) -> Tuple[Optional[Box], List[Frame]]:
-    """As `greet`, for a *box* that has its *walls*, which must be those the host asks for."""
+    """As `greet`, for a *box* that has its *walls*: the host must say *hello*, which asks for the same."""
     received = _first_frames(decoder, incoming)
     if not received:
         return None, []
-    workspace, roots, plan = _understood(received[0])
-    if (workspace, roots) != (box.workspace, box.roots) or plan != box.plan:
+    if _hello(received[0]) != hello:
         raise Unfit("the box was parked with other walls than the host asks for")
     _answer(outgoing, walls)
     return box, received[1:]
@@ -105,13 +111,19 @@ def _first_frames(decoder: frames.FrameDecoder, incoming: int) -> List[Frame]:
     return received
 
 
-def _understood(first: Frame) -> Tuple[str, Tuple[str, ...], Plan]:
-    """Workspace, roots and plan of a HELLO. Raises FrameError."""
+def _hello(first: Frame) -> Dict[str, Any]:
+    """What a HELLO says. Raises FrameError."""
     hello = frames.parse_json(first.payload) if first.kind == Kind.HELLO else {}
     if hello.get("protocol") != PROTOCOL:
         raise FrameError(
             f"the first frame must be a HELLO of protocol {PROTOCOL}, got {hello.get('protocol')!r}"
         )
+    return hello
+
+
+def _understood(first: Frame) -> Tuple[str, Tuple[str, ...], Plan]:
+    """Workspace, roots and plan of a HELLO. Raises FrameError."""
+    hello = _hello(first)
     workspace, roots = hello.get("workspace"), hello.get("roots")
     if not isinstance(workspace, str) or not isinstance(roots, list):
         raise FrameError("a HELLO needs the text 'workspace' and the list 'roots'")
@@ -129,7 +141,7 @@ def put_up_walls(box: Box) -> Dict[str, List[str]]:
     try:
         session.adopt_orphans()
         lockdown.prepare(box.plan)
-        mine = lockdown.agent(box.plan.without(*box.late))
+        mine = lockdown.agent(box.early)
         box.spare = spare.fork(box)
         return {"agent": mine, "payload": spare.await_ready(box.spare)}
     except (WallError, OSError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..walls.plan import Plan
 from ..wire import json_object
+from .greeting import PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,11 @@ class Nest:
     finds itself to be; env: the agent's environment; scratch: bytes of /tmp and of /dev/shm; disk, inodes:
     the size of /workspace; masked: entries of /proc that boxes do not see, with whether each is a directory;
     walls: names of the outer walls and parts of them to put up (all, but in tests); most:
-    boxes after which the zygote retires.
+    boxes after which the zygote retires; hello: what a host says to one of them.
     """
+
+    WORKSPACE = "/workspace"
+    ROOTS = (WORKSPACE, "/tmp")
 
     def __init__(self, value: Dict[str, Any]) -> None:
         """Take the fields. Raises KeyError, ValueError, TypeError for what is not one."""
@@ -36,6 +40,12 @@ class Nest:
         )
         self.walls = frozenset(value["walls"])
         self.most = int(value["most"])
+        self.hello: Dict[str, Any] = {
+            "protocol": PROTOCOL,
+            "workspace": self.WORKSPACE,
+            "roots": list(self.ROOTS),
+            "plan": self.plan.to_json(),
+        }
 
     @classmethod
     def parse(cls, text: str) -> Nest:

@@ -13,7 +13,7 @@ import struct
 
 from ..walls import capabilities, lockdown, mounts, namespaces, session, syscalls
 from ..walls.lockdown import WallError
-from ..walls.plan import Plan, PlanError
+from ..walls.plan import PlanError
 from ..wire.frames import FrameError
 from . import agent, clones, descriptors, greeting, runner, signals
 
@@ -32,7 +32,6 @@ _SET_FLAGS = 0x8914  # SIOCSIFFLAGS, netdevice(7)
 _UP = 1
 _EMPTY = "/run/empty"
 _SCRATCH_INODES = 65536
-WORKSPACE = "/workspace"
 
 
 class ParkedBox(greeting.Box):
@@ -45,7 +44,7 @@ class ParkedBox(greeting.Box):
     def __init__(self, nest: Nest, archive: str) -> None:
         """Open what the walls will hide; *archive* is where the agent was imported from."""
         self._archive = archive
-        super().__init__(WORKSPACE, (WORKSPACE, "/tmp"), nest.plan)
+        super().__init__(nest.WORKSPACE, nest.ROOTS, nest.plan)
         lockdown.prepare_late(self.plan)
         self._cloner = clones.Cloner(exit_signal=_SIGCHLD)
 
@@ -53,7 +52,7 @@ class ParkedBox(greeting.Box):
         if self.is_claimed:
             raise FrameError("a second CLAIM")
         try:
-            self.plan = Plan.from_json({**self.plan.to_json(), "rlimits": terms.get("rlimits")})
+            self.plan = self.plan.limited(terms.get("rlimits"))
             lockdown.settle_late(self.plan, is_moved=bool(terms.get("moved")))
         except (PlanError, WallError) as error:
             raise greeting.Unfit(f"the box is refused: {error}") from None
@@ -89,10 +88,13 @@ def serve(nest: Nest, given: List[int], archive: str) -> int:
     os.set_inheritable(_REPORT, False)
     os.chdir("/")
     session.lead()
-    signals.ignore_all()
+    if "namespaces.pid" in nest.walls:
+        signals.shield()
+    else:
+        signals.ignore_all()
     if "capabilities" in nest.walls:
         capabilities.drop_all()
-    return agent.serve_parked(ParkedBox(nest, archive), _report)
+    return agent.serve_parked(ParkedBox(nest, archive), nest.hello, _report)
 
 
 def _report() -> None:
@@ -121,7 +123,7 @@ def _furnish(nest: Nest) -> None:
     mounts.tmpfs("/tmp", scratch)
     mounts.tmpfs("/dev/shm", scratch)
     mounts.terminals("/dev/pts")
-    mounts.tmpfs(WORKSPACE, mounts.tmpfs_options(nest.disk, nest.inodes, 0o700, nest.user, nest.group))
+    mounts.tmpfs(nest.WORKSPACE, mounts.tmpfs_options(nest.disk, nest.inodes, 0o700, nest.user, nest.group))
     if "namespaces.pid" in nest.walls:
         mounts.proc("/proc")
     if "mounts" not in nest.walls:

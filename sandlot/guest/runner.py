@@ -35,13 +35,15 @@ _AFFECT_STREAMS = ("PYTHONIOENCODING", "PYTHONUNBUFFERED")
 class _Stage:
     """What a program finds when it begins, set up once in its process, perhaps ahead of it.
 
-    hidden: the agent's modules, which must live on: to take them apart costs more than a program of one line.
-    main: holds `__main__` alone, so that the end can let it go; before: the modules there were.
+    environ: the variables so far; hidden: the agent's modules, which must live on: to take them apart costs
+    more than a program of one line. main: holds `__main__` alone, so that the end can let it go; before: the
+    modules there were.
     """
 
     def __init__(self, archive: str) -> None:
         """archive: the entry of sys.path the agent was imported from."""
         _open_streams({})
+        self.environ = dict(os.environ)
         self.hidden = _forget_agent(archive)
         self.main = [_fresh_main()]
         prepare()
@@ -84,8 +86,9 @@ def run(source: bytes, env: Dict[str, str], workdir: str, call: Optional[Call], 
     """
     ask = None if call is None else handler.Ask(call, source)
     source = source if ask is None else ask.program
-    _become_environment(env)
     stage = _stages.pop() if _stages else _Stage(archive)
+    if stage.environ != env:
+        _become_environment(env)
     main, before, _hidden = stage.main, stage.before, stage.hidden
     del stage  # what stays here, a program can find
     if any(name in env for name in _AFFECT_STREAMS):

@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+    from typing import Dict
 else:
     import _signal
 
@@ -19,6 +20,16 @@ SIGSTOP = 19
 SIGXFSZ = 25
 LAST = 64
 _UNTOUCHABLE = frozenset((9, 17, 18, 19, 32, 33))  # KILL, CHLD, CONT, STOP; 32 and 33 are glibc's own
+_OF_PYTHON: Dict[int, _signal._HANDLER] = {
+    SIGINT: _signal.default_int_handler,
+    SIGPIPE: _signal.SIG_IGN,
+    SIGXFSZ: _signal.SIG_IGN,
+}
+"""What an interpreter sets for itself when it starts."""
+
+
+_changed = {number for number in range(1, LAST + 1) if number not in _UNTOUCHABLE} | {SIGCHLD}
+"""Numbers that may be treated otherwise than a fresh interpreter treats them: nobody knows at first."""
 
 
 def ignore_all() -> None:
@@ -27,28 +38,35 @@ def ignore_all() -> None:
     Children inherit it, so whoever becomes a payload calls `restore`. SIGCHLD stays, since ignoring it would
     reap children unseen.
     """
-    _set_all(_signal.SIG_IGN)
+    for number in range(1, LAST + 1):
+        if number not in _UNTOUCHABLE:
+            _set(number, _signal.SIG_IGN)
+
+
+def shield() -> None:
+    """As `ignore_all`, for a freshly restored interpreter that is the first process of a pid namespace.
+
+    No signal without a handler reaches such a process but KILL and STOP from outside (pid_namespaces(7)), and
+    an interpreter has a handler for one.
+    """
+    _set(SIGINT, _signal.SIG_IGN)
 
 
 def restore(*, python: bool) -> None:
     """Give a payload the dispositions and the mask of a fresh process, with *python* of an interpreter."""
     _signal.set_wakeup_fd(-1)
-    _set_all(_signal.SIG_DFL)
-    _signal.signal(SIGCHLD, _signal.SIG_DFL)
+    for number in _changed.union(_OF_PYTHON):
+        _signal.signal(number, _OF_PYTHON.get(number, _signal.SIG_DFL) if python else _signal.SIG_DFL)
+    _changed.clear()
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    if python:
-        _signal.signal(SIGINT, _signal.default_int_handler)
-        _signal.signal(SIGPIPE, _signal.SIG_IGN)
-        _signal.signal(SIGXFSZ, _signal.SIG_IGN)
 
 
 def wake_on_child(descriptor: int) -> None:
     """Write a byte to this non-blocking descriptor whenever a child changes state (or somebody claims so)."""
     _signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
-    _signal.signal(SIGCHLD, lambda _number, _frame: None)
+    _set(SIGCHLD, lambda _number, _frame: None)
 
 
-def _set_all(action: _signal.Handlers) -> None:
-    for number in range(1, LAST + 1):
-        if number not in _UNTOUCHABLE:
-            _signal.signal(number, action)
+def _set(number: int, action: _signal._HANDLER) -> None:
+    _signal.signal(number, action)
+    _changed.add(number)

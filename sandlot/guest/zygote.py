@@ -13,9 +13,9 @@ import os
 import sys
 import time
 
-from ..walls import namespaces
+from ..walls import lockdown, namespaces
 from ..wire import json_object
-from . import clones, reseed, runner
+from . import clones, reseed, runner, signals
 from .nest import Nest
 
 TYPE_CHECKING = False
@@ -80,6 +80,8 @@ def _load(nest: Nest) -> None:
     threads = _threads()
     if threads != 1:
         raise RuntimeError(f"importing {', '.join(nest.preload)} left {threads} threads; forks need one")
+    lockdown.load(nest.plan)
+    signals.restore(python=True)
     os.environ.clear()
     os.environ.update(nest.env)
     gc.collect()

@@ -46,6 +46,8 @@ OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
 TERMINALS = ("/dev/ptmx", "/dev/pts")
+ALL_DEVICES = ("/dev",)
+"""Where all of /dev is a box's own; one rule costs less than eight."""
 
 CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1

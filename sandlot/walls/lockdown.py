@@ -35,7 +35,7 @@ def agent(plan: Plan) -> List[str]:
     No seccomp: the agent forks payloads that must still be able to take their own walls, and what it
     runs is ours. It keeps terminals, since it opens them for payloads.
     """
-    devices = landlock.DEVICES + landlock.TERMINALS
+    devices = landlock.ALL_DEVICES if plan.ipc else landlock.DEVICES + landlock.TERMINALS
     return _put_up(
         plan,
         [
@@ -72,12 +72,17 @@ def prepare(plan: Plan) -> None:
 
     Saves each payload about a millisecond. Raises WallError where this machine cannot have the wall.
     """
+    load(plan)
+    _put_up(plan, [("landlock", lambda: _prepare_rules(plan))])
+
+
+def load(plan: Plan) -> None:
+    """The part of `prepare` that is the same in every box: a zygote does it for all of them. As `prepare`."""
     _put_up(
         plan,
         [
             ("no_new_privs", libc),
             ("rlimits", rlimits.prepare),
-            ("landlock", lambda: _prepare_rules(plan)),
             ("seccomp", lambda: seccomp.filter_for(plan.network, plan.ipc, machine())),
         ],
     )
@@ -169,7 +174,7 @@ def _key(plan: Plan, devices: Tuple[str, ...], *, scoped: bool) -> Key:
 
 
 def _devices(plan: Plan) -> Tuple[str, ...]:
-    return landlock.DEVICES + landlock.TERMINALS if plan.ipc else landlock.DEVICES
+    return landlock.ALL_DEVICES if plan.ipc else landlock.DEVICES
 
 
 def _ruleset(plan: Plan, devices: Tuple[str, ...], *, scoped: bool) -> int:

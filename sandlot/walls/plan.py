@@ -74,7 +74,22 @@ class Plan:
 
     def without(self, *walls: str) -> Plan:
         """The same plan less the named walls, for a test that shows what each is good for."""
-        return Plan.from_json({**self.to_json(), "walls": [wall for wall in self.walls if wall not in walls]})
+        return Plan(
+            rlimits=self.rlimits,
+            readable=self.readable,
+            writable=self.writable,
+            network=self.network,
+            walls=tuple(wall for wall in self.walls if wall not in walls),
+            ipc=self.ipc,
+        )
+
+    def limited(self, rlimits: object) -> Plan:
+        """The same plan with other *rlimits*, a JSON object. Raises PlanError."""
+        _require(isinstance(rlimits, dict), "rlimits", rlimits, "an object")
+        plan = Plan.__new__(Plan)
+        vars(plan).update(vars(self), rlimits=rlimits)
+        _check_rlimits(plan)  # the rest of it was checked when it was made
+        return plan
 
     def to_json(self) -> Dict[str, Any]:
         """The plan as a JSON object; `from_json` turns it back into an equal plan."""
@@ -114,6 +129,10 @@ def _check(plan: Plan) -> None:
     _require(len(set(plan.walls)) == len(plan.walls), "walls", plan.walls, "each named once")
     for path in plan.readable + plan.writable:
         _require(_is_plain(path), "readable or writable", path, "an absolute path without '..' or NUL")
+    _check_rlimits(plan)
+
+
+def _check_rlimits(plan: Plan) -> None:
     for name, value in plan.rlimits.items():
         _require(name in LIMITS, "rlimits", name, f"one of {', '.join(LIMITS)}")
         _require(_is_count(value), f"rlimits.{name}", value, "an integer from 0 to 2**63 - 1")

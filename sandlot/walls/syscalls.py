@@ -26,6 +26,7 @@ def libc() -> ctypes.CDLL:
     if not _LOADED:
         library = ctypes.CDLL(None, use_errno=True)
         library.syscall.restype = ctypes.c_long
+        library.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
         _LOADED.append(library)
     return _LOADED[0]
 
@@ -60,8 +61,7 @@ def syscall(name: str, *arguments: Argument) -> int:
 
 def prctl(option: int, *arguments: int) -> int:
     """Operate on the calling thread (prctl(2)); missing arguments are zero. Raises OSError."""
-    words = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:4]]
-    result: int = libc().prctl(ctypes.c_int(option), *words)
+    result: int = libc().prctl(option, *(*arguments, 0, 0, 0, 0)[:4])
     if result < 0:
         raise _failure(f"prctl({option})")
     return result
