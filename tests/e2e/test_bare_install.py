@@ -122,7 +122,8 @@ def _base_tests(bare: Bare, folder: Path) -> subprocess.CompletedProcess[str]:
     copy = folder / "tests" / "base"
     shutil.copytree(ROOT / "tests" / "base", copy, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\npythonpath = .\n", encoding="utf-8")
-    return bare.run("-I", "-m", "pytest", "-q", "--import-mode=importlib", copy, cwd=folder)
+    options = ("-q", "--import-mode=importlib", "--hypothesis-profile=another python")
+    return bare.run("-I", "-m", "pytest", *options, copy, cwd=folder)
 
 
 def _add_test_tools(bare: Bare) -> None:
