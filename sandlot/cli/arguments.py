@@ -8,7 +8,7 @@ from typing import Callable, Dict
 from sandlot import settings
 
 from . import arguments_bench, arguments_sandboxes, arguments_server
-from .parsing import add_handler, parser_of
+from .parsing import add_config, add_handler, parser_of
 
 SETTINGS = (
     "engine",
@@ -106,9 +106,10 @@ def config() -> argparse.ArgumentParser:
     """`sandlot config`."""
     parser = parser_of(
         "config",
-        "Every setting with its value and origin. Precedence: flag, SANDLOT_* variable, "
-        f"{settings.PROJECT_FILE} here, the user's file, default.",
+        "Every setting with its value and origin. Precedence: flag, SANDLOT_* variable, a predecessor's "
+        f"(SANDBOX_*, NOXRUNNER_BASE_URL), {settings.PROJECT_FILE} here, the user's file, default.",
     )
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Callable, Dict
 
-from .parsing import parser_of
+from .parsing import add_config, parser_of
 
 SERVE_SETTINGS = (
     "host",
@@ -34,6 +34,7 @@ def serve() -> argparse.ArgumentParser:
         "Give sandboxes to others over HTTP. Without API keys only you and root on this machine are let in; "
         "the first `sandlot key create` makes keys necessary.",
     )
+    add_config(parser)
     parser.add_argument("--host", metavar="ADDRESS", help="where to listen (default: 127.0.0.1)")
     parser.add_argument("--port", metavar="PORT", help="the port; 0 takes a free one (default: 8080)")
     parser.add_argument("--unix", metavar="PATH", help="listen at a Unix socket instead")

@@ -8,12 +8,13 @@ from sandlot import settings
 from sandlot.contracts.quantity import Bytes
 from sandlot.contracts.spec import DEFAULT_LIMITS
 
-from . import arguments, render
+from . import arguments, parsing, render
 
 
 def main(words: Sequence[str]) -> int:
     """Print the settings; 0."""
     options = arguments.config().parse_args(words)
+    parsing.configure(options)
     shown = settings.load().to_json()
     if options.json:
         render.document(shown)

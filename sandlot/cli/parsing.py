@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Dict, Sequence, Tuple
 
+from sandlot import settings
 from sandlot.contracts.errors import InvalidSpec
 
 
@@ -28,6 +29,21 @@ def add_handler(parser: argparse.ArgumentParser) -> None:
         metavar="JSON|@FILE|-",
         help="what the handler is given: JSON, a file with it, or standard input (default: null)",
     )
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The flag that names the configuration file; `configure` obeys it."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help=f"read this TOML file, not {settings.PROJECT_FILE} here and the user's (also: SANDLOT_CONFIG)",
+    )
+
+
+def configure(options: argparse.Namespace) -> None:
+    """Have the file that `--config` names read, by whatever loads settings from now on."""
+    if options.config is not None:
+        settings.use_file(options.config)
 
 
 def split(words: Sequence[str]) -> Tuple[Sequence[str], Tuple[str, ...]]:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from sandlot import settings
 from sandlot.contracts.errors import EngineUnavailable
 
-from . import arguments_server
+from . import arguments_server, parsing
 
 
 def main(words: Sequence[str]) -> int:
     """Serve until told to stop; 0."""
     options = arguments_server.serve().parse_args(words)
+    parsing.configure(options)
     chosen = settings.load(flags={name: getattr(options, name) for name in arguments_server.SERVE_SETTINGS})
     try:
         from sandlot.server import loop

@@ -15,6 +15,7 @@ from sandlot.contracts.errors import Conflict, InvalidSpec
 from sandlot.settings import Settings
 
 BACKLOG = 2048
+_FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 _SPARE = 256
 """Descriptors kept for files, boxes and the like when connections are counted."""
 
@@ -141,4 +142,9 @@ def _handed(descriptor: int) -> socket.socket:
         raise InvalidSpec(f"descriptor {descriptor} is no socket: {cause.strerror}") from cause
     if not listens or listener.type != socket.SOCK_STREAM:
         raise InvalidSpec(f"descriptor {descriptor} is no listening stream socket")
+    if listener.family not in _FAMILIES:
+        raise InvalidSpec(
+            f"descriptor {descriptor} listens at no address and no path: pass a TCP or Unix socket"
+        )
+    listener.set_inheritable(False)  # who passes one leaves it open for every program we start
     return listener

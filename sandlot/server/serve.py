@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.spec import SandboxSpec
-from sandlot.settings import Settings
+from sandlot.settings import Settings, listen_descriptor, watchdog_seconds
 
 from . import hosts
 from .app import build_app
@@ -27,7 +27,7 @@ from .keyring import KeyRing
 from .lifecycle import Lifecycle, Services
 from .listening import BACKLOG, listen, most_connections, place_of
 from .metrics import Metrics
-from .notify import notify
+from .notify import keep_telling, notify
 from .policy import admit
 from .protocol import GuardedProtocol
 from .websocket import GuardedWebSocket
@@ -48,9 +48,12 @@ async def serve(
     """Serve until SIGTERM, SIGINT or SIGHUP, then drain; a second signal hastens that.
 
     *open_service* gives what the server stands on; requests are answered from the start, with 503 until it
-    is open. *told* hears the server's address once it is. *descriptor* is a socket that was opened for us.
-    Raises InvalidSpec or Conflict when it cannot listen or be opened.
+    is open. *told* hears the server's address once it is. *descriptor* is a socket that was opened for us, by
+    default the one that a service manager passes. Raises InvalidSpec or Conflict when it cannot listen or be
+    opened.
     """
+    descriptor = listen_descriptor() if descriptor is None else descriptor
+    watched = watchdog_seconds()
     with contextlib.closing(listen(settings, descriptor)) as listener:
         place = place_of(listener)
         access = Access(KeyRing(settings.keys_file), settings.auth, place.is_local)
@@ -61,7 +64,7 @@ async def serve(
         server = _Server(_config(app))
         try:
             with _signals() as (stop, hurry):
-                async with _alongside(health.watch()):
+                async with _alongside(health.watch()), _alongside(keep_telling(watched)):
                     answering = asyncio.ensure_future(server.serve([listener]))
                     answering.add_done_callback(lambda _: stop.set())
                     try:

@@ -6,21 +6,25 @@ import os
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.spec import DEFAULT_LIMITS, DEFAULT_TIMEOUT
 
+from . import files as toml
 from .places import PROJECT_FILE, config_files, directories
+from .predecessors import Predecessor, told
 from .readers import READERS, secret
 from .values import SECRETS, Settings
 
 _PREFIX = "SANDLOT_"
-_NOT_OURS = "SANDLOT_WORKSPACE"  # what every box tells its programs: sandlot may run in a sandbox too
+CONFIG = "SANDLOT_CONFIG"
+"""The variable that names a configuration file, which is then the only one that is read."""
+# What every box tells its programs, for sandlot may run in a sandbox too, and the variable above.
+_NO_SETTINGS = ("SANDLOT_WORKSPACE", CONFIG)
 # Kubernetes tells every pod of a Service that is called sandlot by variables of these names.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _SERVICE_LINK = re.compile(r"SANDLOT_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
-_ALIASES = {"NOXRUNNER_BASE_URL": "url"}
 _LARGEST_KEY_FILE = 4096
 
 
@@ -40,16 +44,16 @@ def load(
     """The settings in force.
 
     *flags* are field names with values as typed; None means the flag was not given. *environ* defaults
-    to the process's. *files* are configuration files, strongest first; by default the project file of
-    the working directory, then the user's; files that do not exist are passed over,
-    and so are those in a directory that may not be searched: whether they exist is nobody's to know.
-    Raises InvalidSpec for an unknown name, a bad value or an unreadable file.
+    to the process's. *files* are configuration files, strongest first; by default the one that SANDLOT_CONFIG
+    names, else the project file of the working directory, then the user's. Of those two, files that do not
+    exist are passed over, and so are those in a directory that may not be searched: whether they exist is
+    nobody's to know. Raises InvalidSpec for an unknown name, a bad value or an unreadable file.
     """
     environ = os.environ if environ is None else environ
-    files = config_files(environ) if files is None else files
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    sources = [_Source(given, lambda name: "flag --" + _flag(name)), _variables(environ), _aliases(environ)]
-    sources += [_file(path) for path in files if _is_there(path)]
+    sources = [_Source(given, lambda name: "flag --" + _flag(name)), _variables(environ)]
+    sources += [_predecessor(each, environ) for each in told(environ)]
+    sources += _files(environ) if files is None else [_file(path) for path in files if _is_there(path)]
     values, origins = _merged(sources)
     places = directories(environ)
     values = {**{name: path for name, (path, _origin) in places.items()}, **values}
@@ -57,6 +61,14 @@ def load(
     return Settings(
         **values, origins={each.name: found.get(each.name, "default") for each in fields(Settings)}
     )
+
+
+def use_file(path: str) -> None:
+    """Make *path* the only configuration file of this process and of those it starts, as SANDLOT_CONFIG does.
+
+    Settings are loaded in several rooms, which must not differ about where data lies.
+    """
+    os.environ[CONFIG] = os.path.abspath(path)
 
 
 def _flag(name: str) -> str:
@@ -68,7 +80,7 @@ def _variables(environ: Mapping[str, str]) -> _Source:
     ours = {
         name[len(_PREFIX) :].lower(): value
         for name, value in environ.items()
-        if name.startswith(_PREFIX) and value != "" and name != _NOT_OURS and not _is_link(name, value)
+        if name.startswith(_PREFIX) and value != "" and name not in _NO_SETTINGS and not _is_link(name, value)
     }
     return _Source(ours, lambda name: "variable " + _PREFIX + name.upper())
 
@@ -77,11 +89,21 @@ def _is_link(name: str, value: str) -> bool:
     return bool(_SERVICE_LINK.fullmatch(name)) or (name == "SANDLOT_PORT" and "://" in value)
 
 
-def _aliases(environ: Mapping[str, str]) -> _Source:
-    """Variables of the predecessors: weaker than ours, stronger than files."""
-    named = {name: variable for variable, name in _ALIASES.items() if environ.get(variable)}
-    values = {name: environ[variable] for name, variable in named.items()}
-    return _Source(values, lambda name: "variable " + named[name])
+def _predecessor(each: Predecessor, environ: Mapping[str, str]) -> _Source:
+    origin = "variable " + each.variable
+    try:
+        text = each.translate(environ[each.variable])
+    except InvalidSpec as cause:
+        raise InvalidSpec(f"{origin}: {cause.message}") from cause
+    return _Source({each.name: text}, lambda _name: origin)
+
+
+def _files(environ: Mapping[str, str]) -> List[_Source]:
+    """The file that was named, which must be there and is no project's; else those that are there."""
+    named = environ.get(CONFIG)
+    if not named:
+        return [_file(path) for path in config_files(environ) if _is_there(path)]
+    return [_file(Path(named), is_named=True)]
 
 
 def _is_there(path: Path) -> bool:
@@ -92,20 +114,14 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _file(path: Path) -> _Source:
-    origin = f"file {path}"
-    return _Source(_toml(path), lambda _name: origin, project=path.name == PROJECT_FILE)
+def _file(path: Path, *, is_named: bool = False) -> _Source:
+    values, text = toml.read(path)
 
+    def origin(name: str) -> str:
+        line = toml.line_of(name, text)
+        return f"file {path}" if line is None else f"file {path}:{line}"
 
-def _toml(path: Path) -> Mapping[str, Any]:
-    try:
-        import tomllib
-    except ImportError:
-        raise InvalidSpec(f"{path} needs Python 3.11 to be read: use {_PREFIX}* variables instead") from None
-    try:
-        return tomllib.loads(path.read_bytes().decode())
-    except (OSError, ValueError) as cause:
-        raise InvalidSpec(f"{path} cannot be read as configuration: {cause}") from cause
+    return _Source(values, origin, project=path.name == PROJECT_FILE and not is_named)
 
 
 def _merged(sources: Sequence[_Source]) -> Tuple[Dict[str, Any], Dict[str, str]]:
@@ -137,7 +153,7 @@ def _key_in(path: Path) -> str:
 def _read(name: str, raw: Any, source: _Source) -> Any:
     reader = READERS.get(name)
     if reader is None:
-        raise InvalidSpec(f"{source.origin(name)}: unknown setting {name!r}: use one of {', '.join(READERS)}")
+        raise InvalidSpec(f"{source.origin(name)}: unknown setting {name!r}: {_nearest(name)}")
     if source.project and not reader.project:
         raise InvalidSpec(_not_in_a_project(name, source))
     try:
@@ -151,6 +167,15 @@ def _read(name: str, raw: Any, source: _Source) -> Any:
             f"use {_PREFIX}{name.upper()} or the user's file"
         )
     return value
+
+
+def _nearest(name: str) -> str:
+    """What to write instead of *name*, which is no setting."""
+    import difflib
+
+    found = difflib.get_close_matches(name, READERS, n=1)
+    advice = f"did you mean {found[0]!r}" if found else f"use one of {', '.join(READERS)}"
+    return f"{advice}? `sandlot config` lists them all" if found else advice
 
 
 def _not_in_a_project(name: str, source: _Source) -> str:

@@ -21,7 +21,7 @@ class Settings:
     """The values in force. A limit of None means the default of `contracts.spec` where it can be enforced.
 
     `origins` names for each field where its value came from: `default`, `flag --memory`,
-    `variable SANDLOT_MEMORY` or `file /etc/sandlot/config.toml`.
+    `variable SANDLOT_MEMORY`, `variable SANDBOX_MEMORY_LIMIT` or `file /etc/sandlot/config.toml:3`.
     """
 
     data_directory: Path

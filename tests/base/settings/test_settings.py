@@ -49,7 +49,7 @@ def test_precedence_goes_down_to_the_user_file(tmp_path: Path) -> None:
     chosen = settings.load({}, {"SANDLOT_MEMORY": "2Gi"}, [project, user])
     assert (chosen.memory, chosen.pids, chosen.cpu) == (2 * 2**30, 30, 0.5)
     origins = [chosen.origins[name] for name in ("memory", "pids", "cpu")]
-    assert origins == ["variable SANDLOT_MEMORY", f"file {project}", f"file {user}"]
+    assert origins == ["variable SANDLOT_MEMORY", f"file {project}:2", f"file {user}:3"]
 
 
 @needs_toml
@@ -102,7 +102,7 @@ def test_a_project_file_takes_no_wall_down(tmp_path: Path, line: str) -> None:
     with pytest.raises(InvalidSpec, match="project file may not set"):
         settings.load({}, {}, [project])
     user = write(tmp_path / "config.toml", line)
-    assert settings.load({}, {}, [user]).origins[line.split(maxsplit=1)[0]] == f"file {user}"
+    assert settings.load({}, {}, [user]).origins[line.split(maxsplit=1)[0]] == f"file {user}:1"
 
 
 @needs_toml

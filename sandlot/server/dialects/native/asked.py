@@ -164,7 +164,9 @@ class _ProgramFields(_Asked):
         None, description="/workspace when it is not given"
     )
     env: _Variables = None
-    timeout_seconds: _Length = Field(None, description="30 when it is not given; null for no bound")
+    timeout_seconds: _Length = Field(
+        None, description="The server's setting `timeout`, 30, when it is not given; null for no bound"
+    )
     stdin: str | None = None
     stdin_base64: _Base64 | None = Field(None, alias="stdinBase64")
     stdin_stream: bool | None = Field(

@@ -22,7 +22,7 @@ from sandlot.wire.events import SSE
 
 from . import answers, streams, translate
 from .feed import Feed
-from .reading import box_of, json_body, named, query_of, traced
+from .reading import bounded, box_of, json_body, named, query_of, traced
 from .registry import Key, Runs, new_key
 from .runs import Run
 from .stay import Stay
@@ -40,10 +40,12 @@ class Commands:
 
     async def run(self, request: Request) -> Response:
         """POST /v1/run."""
-        asked = values.run_from(await json_body(request))
+        body = await json_body(request)
+        asked = values.run_from(body)
         spec = admit(asked.spec, context_of(request).settings)
         media = translate.wanted_media(request.headers.get("accept"))
-        wanted = RunRequest(traced(request, asked.command), spec, asked.files)
+        command = bounded(request, body, traced(request, asked.command))
+        wanted = RunRequest(command, spec, asked.files)
         if media not in streams.MEDIA:
             _refuse_much(wanted)
             result = await answers.unless_gone(request, service_of(request).run(wanted))
@@ -52,9 +54,10 @@ class Commands:
 
     async def execute(self, request: Request) -> Response:
         """POST /v1/sandboxes/{id}/exec."""
-        asked = values.command_from(await json_body(request))
+        body = await json_body(request)
+        asked = values.command_from(body)
         media = translate.wanted_media(request.headers.get("accept"))
-        command = traced(request, asked.command)
+        command = bounded(request, body, traced(request, asked.command))
         if media not in streams.MEDIA:
             if asked.streams_stdin:
                 raise Unsupported("stdinStream needs a streamed answer: accept application/x-ndjson")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box, Files, FileWatch, Processes, Terminals
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.paths import identifier
-from sandlot.server.access import service_of
+from sandlot.server.access import context_of, service_of
 from sandlot.wire.fields import object_from
 
 from .query import Query
@@ -61,6 +61,13 @@ async def _whole_body(request: Request) -> bytes:
         pieces.append(message.get("body", b""))
         is_whole = not message.get("more_body", False)
     return b"".join(pieces)
+
+
+def bounded(request: Request, body: Mapping[str, Any], command: Command) -> Command:
+    """*command*, within the operator's setting `timeout` where the request's *body* says nothing about it."""
+    if "timeoutSeconds" in body:
+        return command
+    return replace(command, timeout=context_of(request).settings.timeout)
 
 
 def traced(request: Request, command: Command) -> Command:
