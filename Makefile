@@ -76,10 +76,19 @@ bench: walls ## The numbers the project promises, beside baselines; about ten mi
 	$(SANDLOT) bench --output out/performance.json $(BENCH_ARGS)
 
 ##@ Ship
-.PHONY: build lock clean
+.PHONY: build image lock clean
 build: setup ## Wheel and sdist in dist/
 	rm -rf dist
 	$(PY) -m build --no-isolation --outdir dist
+
+# docker or podman; podman leaves the health check out of its own format. More arguments: --build-arg BASE=...,
+# --platform linux/amd64,linux/arm64 (docker: of a builder that can), --secret id=pip,src=pip.conf
+IMAGE_TOOL ?= podman
+IMAGE_ARGS ?=
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' sandlot/_version.py)
+image: build ## The container image sandlot:VERSION, by podman or IMAGE_TOOL=docker
+	$(IMAGE_TOOL) build $(if $(findstring podman,$(IMAGE_TOOL)),--format docker) --build-arg VERSION=$(VERSION) \
+	    --file deploy/container/Containerfile --tag sandlot:$(VERSION) $(IMAGE_ARGS) .
 
 lock: setup ## Write the locks of requirements/ anew; needs uv
 	tools/lock

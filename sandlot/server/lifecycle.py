@@ -59,6 +59,8 @@ class Lifecycle:
         self.phase = Phase.STARTING
         self.draining = asyncio.Event()
         """Set when the server is told to stop: endless streams end then."""
+        self.begun = asyncio.Event()
+        """Set when the server is no longer STARTING."""
         self._service: Services | None = None
         self._requests: set[asyncio.Task[object]] = set()
 
@@ -74,11 +76,13 @@ class Lifecycle:
         self._service = service
         if self.phase is Phase.STARTING:
             self.phase = Phase.SERVING
+        self.begun.set()
 
     def drain(self) -> None:
         """Take no more requests; idempotent."""
         self.phase = Phase.DRAINING
         self.draining.set()
+        self.begun.set()
 
     async def close(self) -> None:
         """Let go of the service, if it was opened; idempotent."""

@@ -24,7 +24,7 @@ from .dialect import Context, dialects
 from .gate import Access
 from .health import Health
 from .keyring import KeyRing
-from .lifecycle import Lifecycle, Services
+from .lifecycle import Lifecycle, Phase, Services
 from .listening import BACKLOG, listen, most_connections, place_of
 from .metrics import Metrics
 from .notify import keep_telling, notify
@@ -49,8 +49,8 @@ async def serve(
 
     *open_service* gives what the server stands on; requests are answered from the start, with 503 until it
     is open. *told* hears the server's address once it is. *descriptor* is a socket that was opened for us, by
-    default the one that a service manager passes. Raises InvalidSpec or Conflict when it cannot listen or be
-    opened.
+    default the one that a service manager passes: there requests wait until it is open. Raises InvalidSpec or
+    Conflict when it cannot listen or be opened.
     """
     descriptor = listen_descriptor() if descriptor is None else descriptor
     watched = watchdog_seconds()
@@ -65,7 +65,9 @@ async def serve(
         try:
             with _signals() as (stop, hurry):
                 async with _alongside(health.watch()), _alongside(keep_telling(watched)):
-                    answering = asyncio.ensure_future(server.serve([listener]))
+                    answering = asyncio.ensure_future(
+                        _answer(server, listener, context.lifecycle, at_once=descriptor is None)
+                    )
                     answering.add_done_callback(lambda _: stop.set())
                     try:
                         await _stand(context, health, open_service, stop, lambda: told(place.url))
@@ -76,6 +78,15 @@ async def serve(
         finally:
             if descriptor is None and settings.unix is not None:
                 settings.unix.unlink(missing_ok=True)
+
+
+async def _answer(server: _Server, listener: socket.socket, lifecycle: Lifecycle, *, at_once: bool) -> None:
+    """Answer at *listener*; unless *at_once*, callers wait there until the service is open."""
+    if not at_once:
+        await lifecycle.begun.wait()
+        if lifecycle.phase is Phase.DRAINING:
+            return
+    await server.serve([listener])
 
 
 async def _stand(

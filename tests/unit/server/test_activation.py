@@ -72,7 +72,7 @@ def test_a_request_between_two_servers_is_answered_by_the_second(
     with activated(listener, tmp_path) as server:
         assert ask(server, "GET", "/healthz").status == 200
     told: list[int] = []
-    waiting = threading.Thread(target=lambda: told.append(_status(listener.getsockname()[1])))
+    waiting = threading.Thread(target=lambda: told.append(_listed(listener.getsockname()[1])))
     waiting.start()
     with activated(listener, tmp_path):
         waiting.join(40)
@@ -126,10 +126,11 @@ def _sockets_of(pid: int) -> set[int]:
     return found
 
 
-def _status(port: int) -> int:
+def _listed(port: int) -> int:
+    """The status of a request that needs the service behind the server."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=40)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", "/v1/sandboxes")
         return connection.getresponse().status
     finally:
         connection.close()

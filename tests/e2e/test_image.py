@@ -1,0 +1,145 @@
+"""The container image's recipe, carried out step by step without a container.
+
+Base images come from a registry, so no test builds it; docs/deploy.md says what was run by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import ROOT
+
+RECIPE = ROOT / "deploy" / "container" / "Containerfile"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instruction, its continued lines joined, and the number of its stage."""
+
+    stage: int
+    word: str
+    rest: str
+
+
+def steps() -> list[Step]:
+    text = re.sub(r"^#.*\n", "", RECIPE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found: list[Step] = []
+    stage = -1
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.strip():
+            word, _, rest = line.strip().partition(" ")
+            stage += word == "FROM"
+            found.append(Step(stage, word, rest.strip()))
+    return found
+
+
+def last(word: str) -> str:
+    """What the last such instruction of the last stage says."""
+    found = steps()
+    return [step.rest for step in found if step.word == word and step.stage == found[-1].stage][-1]
+
+
+def locked(name: str) -> dict[str, str]:
+    """Names and versions of a lock."""
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", text, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of commands of a venv with that wheel, over what the tests' own venv has besides it."""
+    place = tmp_path_factory.mktemp("image") / "opt"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+    (packages,) = place.glob("lib/python*/site-packages")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*command, "--prefix", place, "--ignore-installed", wheel], check=True)
+    # Behind its own; the editable install of the tests is a .pth over there, which is not read.
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return place / "bin"
+
+
+def test_the_wheel_alone_is_what_runs_in_it(installed: Path) -> None:
+    program = "import sandlot; print(sandlot.__file__)"
+    done = subprocess.run(
+        [installed / "python", "-I", "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.startswith(str(installed.parent))
+
+
+def test_its_entry_point_serves_and_its_health_check_says_so(installed: Path, tmp_path: Path) -> None:
+    entry, command, check = (
+        json.loads(last("ENTRYPOINT")),
+        json.loads(last("CMD")),
+        last("HEALTHCHECK").partition("CMD ")[2],
+    )
+    assert command == ["serve", "--host", "0.0.0.0"]
+    tmp_path.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SANDLOT_", "PYTHON"))}
+    environ = {
+        **kept,
+        "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}",
+        "SANDLOT_URL": f"unix://{tmp_path}/s",
+        "SANDLOT_DATA_DIRECTORY": str(tmp_path / "data"),
+        "SANDLOT_RUNTIME_DIRECTORY": str(tmp_path / "run"),
+    }
+    checking = [str(installed / "sandlot"), *json.loads(check)[1:]]
+    assert subprocess.run(checking, check=False, capture_output=True, env=environ).returncode == 1
+    # At a socket: a test listens at no address that others reach.
+    words = [*entry, command[0], "--unix", str(tmp_path / "s")]
+    with subprocess.Popen(
+        [str(installed / words[0]), *words[1:]], env=environ, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            done = subprocess.run([*checking, "--wait", "40s"], check=False, capture_output=True, env=environ)
+            health = json.loads(
+                subprocess.run([*checking, "--json"], check=False, capture_output=True, env=environ).stdout
+            )
+        finally:
+            server.send_signal(getattr(signal, last("STOPSIGNAL")))
+        assert server.wait(40) == 0
+    assert health["checks"]["service"] == "ok"
+    assert (done.returncode == 0) == (health["status"] == "ready")
+
+
+def test_it_wants_a_key_where_others_reach_it(installed: Path, tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "SANDLOT_DATA_DIRECTORY": str(tmp_path), "SANDLOT_PORT": "0"}
+    words = [str(installed / "sandlot"), *json.loads(last("CMD"))]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, env=environ)
+    assert done.returncode == 125
+    assert "sandlot key create" in done.stderr
+
+
+def test_it_runs_as_nobodys_user_and_fetches_nothing_at_run_time() -> None:
+    assert re.fullmatch("[1-9][0-9]{3,}:[1-9][0-9]{3,}", last("USER"))
+    assert not [step for step in steps() if step.word == "ADD"]
+    words = [*json.loads(last("ENTRYPOINT")), *json.loads(last("CMD")), last("HEALTHCHECK")]
+    assert not [word for word in words if "://" in word or "install" in word]
+
+
+def test_packages_are_the_locked_ones_and_those_of_the_tests() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.split(r"[ <>=;]", text)[0] for text in project["optional-dependencies"]["server"]}
+    image, tests = locked("server.txt"), locked("dev.txt")
+    assert wanted <= image.keys()
+    assert image.items() <= tests.items()
+    assert any("--require-hashes -r server.txt" in step.rest for step in steps())
+    asked = (ROOT / "requirements" / "server.in").read_text(encoding="utf-8")
+    assert wanted == {re.split(r"[ <>=;]", line)[0] for line in asked.splitlines() if line[:1].isalpha()}
+
+
+def test_only_what_it_copies_is_sent_to_the_builder() -> None:
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    shown = {line[1:] for line in ignore if line.startswith("!")}
+    assert "*" in ignore
+    assert shown == {"dist/*.whl", "requirements/server.txt"}
