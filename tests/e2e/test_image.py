@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ROOT
+from tests.unit.local.machine import data_directory, obstacle
 
 RECIPE = ROOT / "deploy" / "container" / "Containerfile"
 
@@ -77,39 +78,35 @@ def test_the_wheel_alone_is_what_runs_in_it(installed: Path) -> None:
     assert done.stdout.startswith(str(installed.parent))
 
 
-def test_its_entry_point_serves_and_its_health_check_says_so(installed: Path, tmp_path: Path) -> None:
-    entry, command, check = (
-        json.loads(last("ENTRYPOINT")),
-        json.loads(last("CMD")),
-        last("HEALTHCHECK").partition("CMD ")[2],
-    )
-    assert command == ["serve", "--host", "0.0.0.0"]
-    tmp_path.chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SANDLOT_", "PYTHON"))}
-    environ = {
-        **kept,
-        "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}",
-        "SANDLOT_URL": f"unix://{tmp_path}/s",
-        "SANDLOT_DATA_DIRECTORY": str(tmp_path / "data"),
-        "SANDLOT_RUNTIME_DIRECTORY": str(tmp_path / "run"),
-    }
-    checking = [str(installed / "sandlot"), *json.loads(check)[1:]]
-    assert subprocess.run(checking, check=False, capture_output=True, env=environ).returncode == 1
-    # At a socket: a test listens at no address that others reach.
-    words = [*entry, command[0], "--unix", str(tmp_path / "s")]
-    with subprocess.Popen(
-        [str(installed / words[0]), *words[1:]], env=environ, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            done = subprocess.run([*checking, "--wait", "40s"], check=False, capture_output=True, env=environ)
-            health = json.loads(
-                subprocess.run([*checking, "--json"], check=False, capture_output=True, env=environ).stdout
-            )
-        finally:
-            server.send_signal(getattr(signal, last("STOPSIGNAL")))
-        assert server.wait(40) == 0
-    assert health["checks"]["service"] == "ok"
-    assert (done.returncode == 0) == (health["status"] == "ready")
+def test_its_entry_point_serves_and_its_health_check_says_so(installed: Path) -> None:
+    if why := obstacle():
+        pytest.skip(f"no box can be started here: {why}")
+    assert json.loads(last("CMD")) == ["serve", "--host", "0.0.0.0"]
+    with data_directory() as place:
+        environ = {
+            "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}",
+            "SANDLOT_URL": f"unix://{place}/s",
+            "SANDLOT_DATA_DIRECTORY": str(place / "data"),
+            "SANDLOT_RUNTIME_DIRECTORY": str(place / "run"),
+        }
+        check = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
+        assert _run(installed, check, environ) == 1
+        # At a socket: a test listens at no address that others reach.
+        words = [*json.loads(last("ENTRYPOINT")), "serve", "--unix", f"{place}/s"]
+        program = str(installed / words[0])
+        with subprocess.Popen([program, *words[1:]], env=environ, stderr=subprocess.DEVNULL) as server:
+            try:
+                assert _run(installed, [*check, "--wait", "40s"], environ) == 0
+                assert _run(installed, check, environ) == 0
+            finally:
+                server.send_signal(getattr(signal, last("STOPSIGNAL")))
+            assert server.wait(40) == 0
+
+
+def _run(commands: Path, words: list[str], environ: dict[str, str]) -> int:
+    return subprocess.run(
+        [str(commands / words[0]), *words[1:]], check=False, capture_output=True, env=environ
+    ).returncode
 
 
 def test_it_wants_a_key_where_others_reach_it(installed: Path, tmp_path: Path) -> None:
