@@ -19,12 +19,13 @@ def main(words: Sequence[str]) -> int:
     if options.json:
         render.document(shown)
     else:
-        rows = [(name, _words(name, entry["value"]), entry["origin"]) for name, entry in shown.items()]
+        rows = [(name, worded(name, entry["value"]), entry["origin"]) for name, entry in shown.items()]
         render.table([("SETTING", "VALUE", "ORIGIN"), *rows])
     return 0
 
 
-def _words(name: str, value: Any) -> str:
+def worded(name: str, value: Any) -> str:
+    """The *value* of the setting *name* as people are shown it."""
     if value is not None:
         return str(Bytes(value)) if name in ("memory", "disk", "output") else str(value)
     default = getattr(DEFAULT_LIMITS, name, None)

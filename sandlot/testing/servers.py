@@ -188,7 +188,7 @@ def running_server(
 
 def _clean_environ(place: Path) -> Dict[str, str]:
     """This process's variables without what would choose settings, and with *place* for all state."""
-    ours = ("SANDLOT_", "NOXRUNNER_", "NOTIFY_SOCKET")
+    ours = ("SANDLOT_", "SANDBOX_", "NOXRUNNER_", "NOTIFY_SOCKET", "LISTEN_", "WATCHDOG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept.update(
         SANDLOT_DATA_DIRECTORY=str(place / "data"),

@@ -24,7 +24,9 @@ def data() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def clean(data: Path) -> dict[str, str]:
     """Variables that leave every setting at its default, but for where data lies."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SANDLOT_")}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SANDLOT_", "SANDBOX_"))
+    }
     kept["SANDLOT_DATA_DIRECTORY"] = str(data)
     kept["PYTHONPATH"] = str(Path(__file__).parents[3])
     return kept
