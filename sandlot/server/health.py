@@ -10,7 +10,7 @@ from collections import deque
 from pathlib import Path
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.errors import SandlotError
+from sandlot.contracts.errors import SandlotError, Unsupported
 from sandlot.contracts.result import Result
 from sandlot.contracts.service import RunRequest
 
@@ -31,11 +31,11 @@ _HIGH_LAG = 0.5
 class Health:
     """What was found out about the server, and kept up to date by `watch`."""
 
-    def __init__(self, lifecycle: Lifecycle, metrics: Metrics, directory: Path) -> None:
-        """Begin without knowing anything; *directory* is where state is written."""
+    def __init__(self, lifecycle: Lifecycle, metrics: Metrics, directory: Path, limits: str = "") -> None:
+        """Begin without knowing anything; *directory* is where state is written, *limits* who set which."""
         self._lifecycle = lifecycle
         self._metrics = metrics
-        self._directory = directory
+        self._directory, self._limits = directory, limits
         self._lags: deque[float] = deque([0.0], maxlen=_REMEMBERED)
         self._engine = _UNPROVEN
         self._proof: Result | None = None
@@ -85,17 +85,20 @@ class Health:
         while True:
             self._state = await asyncio.to_thread(_writing, self._directory)
             if self._engine != _OK:
-                self._engine, self._proof = await _running(self._lifecycle.service)
+                self._engine, self._proof = await _running(self._lifecycle.service, self._limits)
             troubles = [each for each in (self._state, self._engine) if each != _OK]
             if troubles:
                 _log.warning("the server is not ready: %s", "; ".join(troubles))
             await asyncio.sleep(_PROVE_AGAIN)
 
 
-async def _running(service: Services) -> tuple[str, Result | None]:
+async def _running(service: Services, limits: str) -> tuple[str, Result | None]:
     """Whether a program can be run in a sandbox of its own, as callers do (ok, or why not); how it went."""
     try:
         result = await service.of(_OWNER).run(RunRequest(Command(argv=("/bin/true",))))
+    except Unsupported as error:
+        advice = f"; every sandbox is to have {limits}: unset what cannot be enforced here" if limits else ""
+        return error.message + advice, None
     except SandlotError as error:
         return error.message, None
     if not result.ok:

@@ -59,7 +59,8 @@ async def serve(
         access = Access(KeyRing(settings.keys_file), settings.auth, place.is_local)
         _refuse_unguarded(access, place.url)
         context = Context(settings, Metrics(), Lifecycle())
-        health = Health(context.lifecycle, context.metrics, settings.data_directory)
+        limits = settings.chosen_limits()
+        health = Health(context.lifecycle, context.metrics, settings.data_directory, limits)
         app = build_app(context, dialects(context), health, access, hosts.rules(place, settings))
         server = _Server(_config(app))
         try:

@@ -90,6 +90,10 @@ class Settings:
         """The limits that were set, as one value."""
         return Limits(**{f.name: getattr(self, f.name) for f in fields(Limits)})
 
+    def chosen_limits(self) -> str:
+        """The limits that were set, each with its origin, as people are told; empty for none."""
+        return ", ".join(f"{name} ({self.origins[name]})" for name in self.limits.asked())
+
     @property
     def environments_directory(self) -> Path:
         """Where named environments live, one folder each."""

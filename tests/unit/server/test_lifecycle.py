@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sandlot import settings
 from sandlot.contracts.command import Command
-from sandlot.contracts.errors import EngineUnavailable, StartFailed
+from sandlot.contracts.errors import EngineUnavailable, SandlotError, StartFailed, Unsupported
 from sandlot.contracts.events import Reason
 from sandlot.contracts.result import Result
 from sandlot.contracts.service import RunRequest
@@ -22,8 +23,9 @@ from sandlot.server.metrics import Metrics
 class Canned:
     """Services whose programs all end with one exit code, or do not start."""
 
-    def __init__(self, exit_code: int | None) -> None:
+    def __init__(self, exit_code: int | None, error: SandlotError | None = None) -> None:
         self.exit_code = exit_code
+        self.error = error or EngineUnavailable("bubblewrap cannot start")
         self.asked: list[Command] = []
         self.closed = 0
 
@@ -33,7 +35,7 @@ class Canned:
     async def run(self, request: RunRequest) -> Result:
         self.asked.append(request.command)
         if self.exit_code is None:
-            raise EngineUnavailable("bubblewrap cannot start")
+            raise self.error
         return Result(self.exit_code, Reason.EXITED, b"", b"", "canned", Isolation.VM, ())
 
     def census(self) -> Census:
@@ -52,9 +54,9 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-async def proven(services: Canned, directory: Path) -> Health:
+async def proven(services: Canned, directory: Path, limits: str = "") -> Health:
     lifecycle = Lifecycle()
-    health = Health(lifecycle, Metrics(), directory)
+    health = Health(lifecycle, Metrics(), directory, limits)
     assert health.status() == "starting"
     lifecycle.open(services)
     assert health.status() == "starting"
@@ -69,6 +71,17 @@ def test_a_server_is_ready_once_a_program_has_run(tmp_path: Path) -> None:
     assert health.status() == "ready"
     assert set(health.checks().values()) == {"ok"}
     assert health.proof() == {"engine": "canned", "isolation": "vm"}
+
+
+def test_a_limit_that_cannot_be_enforced_is_told_with_who_set_it(tmp_path: Path) -> None:
+    chosen = settings.load({}, {"SANDBOX_MEMORY_LIMIT": "131072", "SANDLOT_PIDS": "9"}, [])
+    services = Canned(None, Unsupported("zygote cannot enforce memory"))
+    health = asyncio.run(proven(services, tmp_path, chosen.chosen_limits()))
+    assert health.status() == "degraded"
+    assert health.checks()["engine"] == (
+        "zygote cannot enforce memory; every sandbox is to have memory (variable SANDBOX_MEMORY_LIMIT), "
+        "pids (variable SANDLOT_PIDS): unset what cannot be enforced here"
+    )
 
 
 @pytest.mark.parametrize(
