@@ -15,12 +15,14 @@ from sandlot.contracts.errors import Conflict, SandlotError
 from sandlot.contracts.events import Failed
 from sandlot.contracts.paths import sandbox_path
 from sandlot.contracts.streams import ended
+from sandlot.server import answers, ranges
 from sandlot.server.access import context_of
+from sandlot.server.reading import json_body, query_of, raw_body
 from sandlot.wire import json_object, values
 from sandlot.wire.events import NDJSON, NDJSON_ALIVE, SSE, SSE_ALIVE, ndjson, sse
 
-from . import answers, translate
-from .reading import files_of, json_body, query_of, raw_body, watched
+from . import translate
+from .reading import files_of, watched
 
 OCTETS = "application/octet-stream"
 ATTACHED = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
@@ -55,10 +57,10 @@ async def read(request: Request) -> Response:
     size = int((await files.stat(path))["size"])
     # There is no validator to compare, so a conditional range (RFC 9110, 13.1.5) is for all of it.
     asked = None if "if-range" in request.headers else request.headers.get("range")
-    part = translate.byte_range(asked, size)
+    part = ranges.byte_range(asked, size)
     headers = {**ATTACHED, "Accept-Ranges": "bytes", "Sandlot-Size": str(size)}
     if part is not None:
-        headers["Content-Range"] = translate.content_range(part, size)
+        headers["Content-Range"] = ranges.content_range(part, size)
         if not part.length:
             raise HTTPException(416, f"{str(path)!r} has {size} bytes: ask for some of them", headers)
     begin, length = part or (0, size)

@@ -21,11 +21,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sandlot.contracts.errors import SandlotError
-from sandlot.server.access import connection_of
-from sandlot.server.bodies import announced
 from sandlot.trees.pack import once
 from sandlot.wire import json_object
 
+from .access import connection_of
+from .bodies import announced
 from .reading import raw_body
 
 Value = TypeVar("Value")
