@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandlot.contracts.errors import Conflict, SandlotError
+from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.events import Failed
 from sandlot.contracts.paths import sandbox_path
 from sandlot.contracts.streams import ended
@@ -64,7 +64,7 @@ async def read(request: Request) -> Response:
         if not part.length:
             raise HTTPException(416, f"{str(path)!r} has {size} bytes: ask for some of them", headers)
     begin, length = part or (0, size)
-    pieces = await answers.begun(_exactly(files.read(path, begin, length), length))
+    pieces = await answers.begun(answers.exactly(files.read(path, begin, length), length))
     headers["Content-Length"] = str(length)
     return answers.ByteStream(pieces, OCTETS, status=206 if part else 200, headers=headers)
 
@@ -128,17 +128,6 @@ async def _list_pieces(entries: AsyncIterator[Mapping[str, Any]]) -> AsyncIterat
                 lead, rows = b",", []
                 await asyncio.sleep(0)
     yield (lead if rows or lead != b"," else b"") + b",".join(rows) + b"]}"
-
-
-async def _exactly(content: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
-    """*content*, which has *length* bytes. Raises Conflict when there are fewer: it changed meanwhile."""
-    left = length
-    async with ended(content) as pieces:
-        async for piece in pieces:
-            left -= len(piece)
-            yield piece
-    if left:
-        raise Conflict(f"the file became {left} bytes shorter while it was read: read it again")
 
 
 async def _change_pieces(
