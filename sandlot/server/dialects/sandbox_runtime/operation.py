@@ -46,7 +46,7 @@ _ERRORS: Mapping[int, str] = {
 
 @dataclass(frozen=True)
 class Operation:
-    """One verb of one path below PREFIX. `scope` is what the caller's key must allow.
+    """One verb of one path below `prefix`. `scope` is what the caller's key must allow.
 
     `query` are its parameters by name, `body` the schema of its JSON, `answer` that of its reply, `form` and
     `file` say that one of them is no JSON.
@@ -63,6 +63,7 @@ class Operation:
     errors: Sequence[int] = ()
     form: bool = False
     file: bool = False
+    prefix: str = PREFIX
 
     async def serve(self, request: Request) -> Response:
         """Answer *request*. Raises SandlotError kinds, HTTPException, ClientDisconnect."""
@@ -105,7 +106,7 @@ def served(operations: Sequence[Operation]) -> list[Route]:
     """One route for each path, with and without a slash at its end; a verb it lacks is answered 405."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations:
-        by_path.setdefault(PREFIX + operation.path, {})[operation.verb] = operation
+        by_path.setdefault(operation.prefix + operation.path, {})[operation.verb] = operation
     return [_route(path, table) for path, table in by_path.items()]
 
 
@@ -113,7 +114,7 @@ def paths(operations: Sequence[Operation]) -> Json:
     """The OpenAPI path items."""
     told: Json = {}
     for operation in operations:
-        told.setdefault(PREFIX + operation.path, {})[operation.verb.lower()] = operation.document()
+        told.setdefault(operation.prefix + operation.path, {})[operation.verb.lower()] = operation.document()
     return told
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from sandlot import __version__
-from sandlot.server.access import demand
 from sandlot.server.dialect import Context, Dialect
 
 from . import downloads, errors, executions, files, handlers, schemas, sessions
@@ -191,17 +189,16 @@ def _files_read() -> tuple[Operation, ...]:
 def routes(context: Context) -> Dialect:
     """The routes of the dialect and what tells of them."""
     del context
-    rows = operations(Sessions())
-    told = {**paths(rows), _DOCUMENT: {"get": schemas.OWN_DOCUMENT}}
+    told: dict[str, Any] = {}
 
-    async def document(request: Request) -> Response:
+    async def document(_request: Request) -> Response:
         """GET /api.json."""
-        demand(request, "read")
         return JSONResponse(_whole(told))
 
-    own = Route(_DOCUMENT, document, methods=["GET"])
-    own.methods = {"GET"}
-    return Dialect(NAME, [*served(rows), own], told, schemas.SHARED, PREFIX, errors.answer)
+    own = Operation("GET", _DOCUMENT, document, "read", "This document", {"type": "object"}, prefix="")
+    rows = (*operations(Sessions()), own)
+    told.update(paths(rows))
+    return Dialect(NAME, served(rows), told, schemas.SHARED, PREFIX, errors.answer)
 
 
 def _whole(told: dict[str, Any]) -> dict[str, Any]:

@@ -169,11 +169,3 @@ SHARED: Json = {
         {**_ERROR, "detail": {"description": "Text, a list of faults, or the object itself"}}
     )
 }
-OWN_DOCUMENT: Json = {
-    "operationId": "getApiJson",
-    "summary": "This document",
-    "tags": ["sandbox_runtime"],
-    "responses": {
-        "200": {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": {"type": "object"}}}}
-    },
-}
