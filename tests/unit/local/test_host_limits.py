@@ -88,6 +88,12 @@ def test_the_time_out_holds_where_a_request_names_none(server: RunningServer) ->
     assert run(server, cmd=["sleep", "1.5"])["reason"] == "exited"
 
 
+def test_the_time_out_holds_for_handlers_too(server: RunningServer) -> None:
+    endless = {"handler_code": "def handler(event):\n    while True: pass"}
+    told = json.loads(ask(server, "POST", "/workspace/se/v2/execute_code", endless).body)
+    assert (told["error_code"], told["metrics"]["timeout_seconds"]) == ("Sandbox.ExecTimeout", 1)
+
+
 def test_the_pool_is_as_deep_as_was_said(server: RunningServer) -> None:
     stocks = json.loads(ask(server, "GET", "/v1/pool").body)["stocks"]
     assert all(stock["ready"] + stock["starting"] <= 2 + stock["waiting"] for stock in stocks)

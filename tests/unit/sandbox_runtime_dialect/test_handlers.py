@@ -150,6 +150,10 @@ def test_a_timeout_is_bounded(asked: float, given: float) -> None:
     assert timeout_of(asked) == given
 
 
+def test_who_asks_for_no_timeout_gets_the_usual_one() -> None:
+    assert timeout_of(0, usual=7) == 7
+
+
 def test_code_of_the_largest_size_is_taken(runtime: Runtime) -> None:
     code = ECHO + "\n#"
     assert runtime.handle(code.ljust(LONGEST_HANDLER, "#")).status == 200

@@ -115,17 +115,17 @@ def creation_from(body: Mapping[str, Any]) -> Creation:
     )
 
 
-def execution_from(body: Mapping[str, Any]) -> Execution:
-    """POST execute."""
+def execution_from(body: Mapping[str, Any], usual: float = USUAL_TIMEOUT) -> Execution:
+    """POST execute; *usual* seconds where it asks for none."""
     fields = Fields(body)
     command = fields.text("command")
     if not command.strip():
         raise fields.wrong("command", "is empty: name a program")
-    return Execution(command, _texts(fields, "args"), _timeout(fields))
+    return Execution(command, _texts(fields, "args"), _timeout(fields, usual))
 
 
-def script_from(body: Mapping[str, Any]) -> Script:
-    """POST execute_code."""
+def script_from(body: Mapping[str, Any], usual: float = USUAL_TIMEOUT) -> Script:
+    """POST execute_code; *usual* seconds where it asks for none."""
     fields = Fields(body)
     script_type = fields.text("script_type", "python")
     if script_type not in ("python", "shell"):
@@ -141,12 +141,12 @@ def script_from(body: Mapping[str, Any]) -> Script:
         _texts(fields, "args"),
         script_type == "shell",
         parameters,
-        _timeout(fields),
+        _timeout(fields, usual),
     )
 
 
-def handler_from(body: Mapping[str, Any]) -> HandlerCall:
-    """POST v2/execute_code."""
+def handler_from(body: Mapping[str, Any], usual: float = USUAL_TIMEOUT) -> HandlerCall:
+    """POST v2/execute_code; *usual* seconds where it asks for none."""
     fields = Fields(body)
     code = fields.text("handler_code")
     if not code.strip():
@@ -156,14 +156,14 @@ def handler_from(body: Mapping[str, Any]) -> HandlerCall:
             f"handler_code has {len(code)} characters: {LONGEST_HANDLER} at most; put more into the event"
         )
     event = _object(fields, "event")
-    return HandlerCall(code, event, _context(fields), timeout_of(event.get("__timeout", USUAL_TIMEOUT)))
+    return HandlerCall(code, event, _context(fields), timeout_of(event.get("__timeout", usual), usual))
 
 
-def timeout_of(asked: object) -> int | float:
-    """The seconds a handler gets that asks for *asked* in `event["__timeout"]`."""
+def timeout_of(asked: object, usual: float = USUAL_TIMEOUT) -> int | float:
+    """The seconds a handler gets that asks for *asked* in `event["__timeout"]`: *usual* for none."""
     if isinstance(asked, bool) or not isinstance(asked, (int, float)):
         raise InvalidSpec("event.__timeout is not a number of seconds")
-    return USUAL_TIMEOUT if asked <= 0 else min(asked, MOST_TIMEOUT)
+    return usual if asked <= 0 else min(asked, MOST_TIMEOUT)
 
 
 def force_from(body: Mapping[str, Any]) -> bool:
@@ -182,7 +182,7 @@ def download_from(body: Mapping[str, Any]) -> Download:
         fields.text("efast_url", ""),
         fields.text("save_path", ""),
         fields.text("token", ""),
-        _timeout(fields),
+        _timeout(fields, USUAL_TIMEOUT),
     )
 
 
@@ -215,7 +215,7 @@ def _texts(fields: Fields, name: str) -> tuple[str, ...]:
     return fields.texts(name) if fields.has(name) else ()
 
 
-def _timeout(fields: Fields) -> Seconds:
+def _timeout(fields: Fields, usual: float) -> Seconds:
     if not fields.has("timeout"):
-        return Seconds(USUAL_TIMEOUT)
+        return Seconds(usual)
     return Seconds(min(fields.amount("timeout", Seconds.parse, text=False), MOST_TIMEOUT))

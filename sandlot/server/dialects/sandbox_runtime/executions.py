@@ -23,19 +23,21 @@ from sandlot.trees.pack import once
 from . import asked, programs
 from .asked import Script
 from .files import written
-from .reading import Session, body_of, session_of
+from .reading import Session, body_of, session_of, usual_timeout
 from .replies import superset
 
 
 async def execute(request: Request) -> Response:
     """POST execute."""
-    command = await body_of(request, lambda body: programs.shell_command(asked.execution_from(body)))
+    usual = usual_timeout(request)
+    command = await body_of(request, lambda body: programs.shell_command(asked.execution_from(body, usual)))
     return superset(_told(await _run(request, await session_of(request), command)))
 
 
 async def execute_code(request: Request) -> Response:
     """POST execute_code; the script stays in the session."""
-    wanted, path, command = await body_of(request, partial(_read, context_of(request).clock()))
+    read = partial(_read, context_of(request).clock(), usual_timeout(request))
+    wanted, path, command = await body_of(request, read)
     session = await session_of(request)
     mode = 0o755 if wanted.is_shell else 0o644
     await written(session.files, path, once(wanted.code.encode("utf-8")), mode)
@@ -46,9 +48,9 @@ async def execute_code(request: Request) -> Response:
     return superset(told)
 
 
-def _read(now: float, body: Mapping[str, Any]) -> tuple[Script, PurePosixPath, Command]:
+def _read(now: float, usual: float, body: Mapping[str, Any]) -> tuple[Script, PurePosixPath, Command]:
     """What *body* asks, where its text is put, and the command for it. Raises InvalidSpec."""
-    wanted = asked.script_from(body)
+    wanted = asked.script_from(body, usual)
     path = programs.script_path(wanted, now)
     return wanted, path, programs.script_command(wanted, path)
 

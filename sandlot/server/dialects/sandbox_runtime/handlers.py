@@ -22,13 +22,14 @@ from sandlot.settings import Settings
 
 from . import asked, errors, programs
 from .asked import HandlerCall
-from .reading import body_of, new_sandbox
+from .reading import body_of, new_sandbox, usual_timeout
 from .replies import flat
 
 
 async def execute(request: Request) -> Response:
     """POST v2/execute_code. A handler that fails is an answer; one that takes too long an error (500)."""
-    wanted, command = await body_of(request, partial(_read, context_of(request).settings))
+    read = partial(_read, context_of(request).settings, usual_timeout(request))
+    wanted, command = await body_of(request, read)
     run = RunRequest(traced(request, command), new_sandbox(request))
     result = await answers.unless_gone(request, service_of(request).run(run))
     told = _told(result, wanted.timeout)
@@ -40,9 +41,9 @@ async def execute(request: Request) -> Response:
     return flat(told)
 
 
-def _read(settings: Settings, body: Mapping[str, Any]) -> tuple[HandlerCall, Command]:
+def _read(settings: Settings, usual: float, body: Mapping[str, Any]) -> tuple[HandlerCall, Command]:
     """What *body* asks, and the command for it. Raises InvalidSpec."""
-    wanted = asked.handler_from(body)
+    wanted = asked.handler_from(body, usual)
     return wanted, programs.handler_command(wanted, _about(wanted, settings))
 
 

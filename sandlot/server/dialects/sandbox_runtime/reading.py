@@ -22,6 +22,8 @@ from sandlot.server.policy import admit
 from sandlot.server.query import Query
 from sandlot.server.reading import json_body, query_of
 
+from . import asked
+
 Value = TypeVar("Value")
 _SELDOM = 0.01
 """The part of a lease that passes before it is renewed: each renewal is written to disk."""
@@ -61,6 +63,13 @@ def asked_of(request: Request, read: Callable[[Query], Value]) -> Value:
         return read(query_of(request))
     except InvalidSpec as error:
         raise HTTPException(422, error.message) from None
+
+
+def usual_timeout(request: Request) -> float:
+    """Seconds for a program that asks for none: what the operator chose, else the dialect's own default."""
+    settings = context_of(request).settings
+    is_chosen = settings.origins["timeout"] != "default"
+    return settings.timeout if is_chosen and settings.timeout else asked.USUAL_TIMEOUT
 
 
 def new_sandbox(request: Request) -> SandboxSpec:
