@@ -29,7 +29,8 @@ def build_app(
     app = Authentication(app, context, access)
     app = Doors(app, context, rules)
     app = Drain(app, context)
-    return Frame(app, context, _templates(routing.routes))
+    tellers = {each.prefix: each.tells for each in dialects if each.tells is not None}
+    return Frame(app, context, _templates(routing.routes), tellers)
 
 
 def _routes(dialects: Sequence[Dialect], health: Health) -> list[BaseRoute]:

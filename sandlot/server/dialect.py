@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import Any
 
+from starlette.responses import Response
 from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 from sandlot.settings import Settings
 
@@ -18,8 +20,12 @@ from .metrics import Metrics
 
 GROUP = "sandlot.dialects"
 """The entry points that name dialects; each is a `Callable[[Context], Dialect]`."""
-_FROM_SOURCE = {"native": "sandlot.server.dialects.native:routes"}
+_FROM_SOURCE = {name: f"sandlot.server.dialects.{name}:routes" for name in ("native", "sandbox_runtime")}
 _log = logging.getLogger(__name__)
+
+
+Teller = Callable[[Exception, Scope, str], Response]
+"""Tells an error to who sent the request of a scope, which has that id; see `errors.answer`."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,16 @@ class Dialect:
     """A wire format: its routes, and what the document of the API says of them.
 
     `openapi` maps a path such as `/v1/run` to its OpenAPI 3.1 path item, for routes that FastAPI does not
-    describe itself; `schemas` are what they refer to as `#/components/schemas/...`.
+    describe itself; `schemas` are what they refer to as `#/components/schemas/...`. Errors of paths that
+    begin with `prefix` are told by `tells`, those that no route of its raised too.
     """
 
     name: str
     routes: Sequence[BaseRoute]
     openapi: Mapping[str, Any] = field(default_factory=dict)
     schemas: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+    tells: Teller | None = None
 
 
 def dialects(context: Context) -> list[Dialect]:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import errors, tracing
 from .bodies import announced
-from .dialect import Context
+from .dialect import Context, Teller
 from .lifecycle import Phase
 from .metrics import NO_ROUTE
 
@@ -35,14 +35,20 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 class Frame:
     """ASGI: names the request, lets the layers inside answer it, and tells how that went."""
 
-    def __init__(self, app: ASGIApp, context: Context, routes: Mapping[Any, str]) -> None:
-        """Frame *app*; *routes* gives the template of the route that an endpoint serves."""
+    def __init__(
+        self, app: ASGIApp, context: Context, routes: Mapping[Any, str], tellers: Mapping[str, Teller]
+    ) -> None:
+        """Frame *app*; *routes* gives the template of the route that an endpoint serves.
+
+        *tellers* tell the errors of paths with their prefix.
+        """
         self._app = app
         self._context = context
         self._routes = routes
+        self._tellers = tellers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, send, self._teller(scope["path"]))
         scope.setdefault("state", {}).update(
             context=self._context, request_id=exchange.request_id, traceparent=exchange.traceparent
         )
@@ -66,6 +72,10 @@ class Frame:
         except Exception as error:  # noqa: BLE001 - the edge of a request: the log gets it, the client an id
             _log.exception("request %s failed", exchange.request_id)
             await exchange.tell(error, receive)
+
+    def _teller(self, path: str) -> Teller:
+        found = (tells for prefix, tells in self._tellers.items() if path.startswith(prefix))
+        return next(found, errors.answer)
 
     def _tell(self, exchange: _Exchange) -> None:
         scope, seconds = exchange.scope, time.perf_counter() - exchange.began
@@ -95,8 +105,9 @@ class Frame:
 class _Exchange:
     """One request and what was answered so far."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, tells: Teller) -> None:
         self.scope = scope
+        self._tells = tells
         self.began = time.perf_counter()
         self.request_id = tracing.request_id(header(scope, b"x-request-id"))
         self.traceparent = tracing.traceparent(header(scope, b"traceparent"))
@@ -142,7 +153,7 @@ class _Exchange:
             if self.scope["type"] == "websocket" and self.status == 101:
                 await self._send({"type": "websocket.close", "code": 1011})
             return
-        await refuse(errors.answer(error, self.scope, self.request_id), self.scope, receive, self.send)
+        await refuse(self._tells(error, self.scope, self.request_id), self.scope, receive, self.send)
 
 
 async def refuse(response: Response, scope: Scope, receive: Receive, send: Send) -> None:

@@ -134,11 +134,26 @@ def _url(raw: Any) -> str:
     return text.rstrip("/")
 
 
+def _web_url(raw: Any) -> str:
+    text = _url(raw)
+    if not text.startswith(("http://", "https://")):
+        raise InvalidSpec(f"{text!r} is not the address of a service on the web: use http or https")
+    return text
+
+
 def secret(raw: Any) -> str:
     """A credential: visible ASCII. No error shows it."""
     text = raw.strip() if isinstance(raw, str) else ""
     if not re.fullmatch(r"[\x21-\x7e]{1,512}", text):
         raise InvalidSpec("the key is not one word of visible ASCII: see sandlot key create")
+    return text
+
+
+def _token(raw: Any) -> str:
+    """A credential of another service's making. No error shows it."""
+    text = raw.strip() if isinstance(raw, str) else ""
+    if not re.fullmatch(r"[\x21-\x7e]{1,8192}", text):
+        raise InvalidSpec("the token is not one word of visible ASCII")
     return text
 
 
@@ -180,6 +195,9 @@ READERS: Dict[str, Reader] = {
     "pool_wait": Reader(Seconds.parse),
     "pool_keep": Reader(_several(lambda raw: identifier(raw, "environment"))),
     "images": Reader(_images, flag="image"),
+    "session_ttl": Reader(Seconds.parse),
+    "document_services": Reader(_several(_web_url)),
+    "document_token": Reader(_token),
     "allow_process": Reader(_yes),
     "allow_network": Reader(_yes),
 }

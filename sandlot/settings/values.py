@@ -9,11 +9,12 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from sandlot.contracts.quantity import Bytes, Cores, Seconds
 from sandlot.contracts.spec import DEFAULT_TIMEOUT, Isolation, Limits, Network
 
-SECRETS = ("key",)
+SECRETS = ("key", "document_token")
 """Settings whose value is never shown."""
 DEFAULT_GRACE = Seconds(20.0)
 DEFAULT_POOL_WAIT = Seconds(5.0)
 DEFAULT_UPLOAD = Bytes(2 * 2**30)
+DEFAULT_SESSION_TTL = Seconds(86400.0)
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,13 @@ class Settings:
     """Environments kept ready from the start, besides the one used by default; others when asked for."""
     images: Mapping[str, str] = field(default_factory=dict)
     """Container image names that clients say, and the environment each of them means."""
+    session_ttl: Seconds = DEFAULT_SESSION_TTL
+    """How long a session of a dialect without leases lasts after its last use."""
+    document_services: Tuple[str, ...] = ()
+    """Where documents may be fetched from for a sandbox: first the service that is asked, then others that
+    requests may name or that the service sends us on to."""
+    document_token: Optional[str] = field(default=None, repr=False)
+    """The token shown to that service when the request brings none."""
     allow_process: bool = False
     """Whether the engine `process` may be used over HTTP: its programs share the server's uid."""
     allow_network: bool = False

@@ -7,8 +7,10 @@ from sandlot.contracts.events import Exited, Reason, Started, Stdout
 from sandlot.contracts.lease import Lease, State
 from sandlot.contracts.service import SandboxStatus
 from sandlot.contracts.spec import Isolation
+from sandlot.server import ranges
 from sandlot.server.dialects.native import translate
-from sandlot.server.dialects.native.translate import ByteRange, Page
+from sandlot.server.dialects.native.translate import Page
+from sandlot.server.ranges import ByteRange
 
 EVERY = frozenset(State)
 
@@ -106,13 +108,13 @@ def test_the_media_type_liked_best_is_chosen(accept: str | None, media: str) -> 
     ],
 )
 def test_one_range_is_understood_and_others_are_ignored(header: str | None, part: ByteRange | None) -> None:
-    assert translate.byte_range(header, 10) == part
+    assert ranges.byte_range(header, 10) == part
 
 
 def test_a_content_range_tells_what_there_is() -> None:
-    assert translate.content_range(ByteRange(2, 3), 10) == "bytes 2-4/10"
-    assert translate.content_range(ByteRange(10, 0), 10) == "bytes */10"
-    assert translate.byte_range("bytes=-5", 0) == ByteRange(0, 0)
+    assert ranges.content_range(ByteRange(2, 3), 10) == "bytes 2-4/10"
+    assert ranges.content_range(ByteRange(10, 0), 10) == "bytes */10"
+    assert ranges.byte_range("bytes=-5", 0) == ByteRange(0, 0)
 
 
 def test_the_first_event_tells_the_name_and_the_last_the_box() -> None:

@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandlot.contracts.streams import ended
+from sandlot.server import answers
+from sandlot.server.reading import query_of, raw_body
 from sandlot.wire.gzip_writer import GzipWriter
 
-from . import answers
 from .files import ATTACHED
-from .reading import box_of, query_of, raw_body
+from .reading import box_of
 
 TAR = "application/x-tar"
 

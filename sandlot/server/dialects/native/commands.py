@@ -9,26 +9,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.engine import Box
-from sandlot.contracts.errors import Conflict, NotFound, OutputTooLarge, Unsupported
-from sandlot.contracts.events import Event, Failed, Stderr, Stdout
-from sandlot.contracts.result import Result, error_of, fold
+from sandlot.contracts.errors import Conflict, NotFound, Unsupported
+from sandlot.contracts.events import Failed
+from sandlot.contracts.result import error_of
 from sandlot.contracts.service import RunRequest
-from sandlot.contracts.streams import ended
+from sandlot.server import answers
 from sandlot.server.access import caller_of, context_of, service_of
+from sandlot.server.collected import MOST_COLLECTED, collected
 from sandlot.server.policy import admit
+from sandlot.server.reading import json_body, query_of, traced
 from sandlot.wire import values
 from sandlot.wire.events import SSE
 
-from . import answers, streams, translate
+from . import streams, translate
 from .feed import Feed
-from .reading import box_of, json_body, named, query_of, traced
+from .reading import box_of, named
 from .registry import Key, Runs, new_key
 from .runs import Run
 from .stay import Stay
-
-MOST_COLLECTED = 8 * 2**20
-"""Bytes of output in one JSON answer; writing more of it would hold up everybody else."""
 
 
 class Commands:
@@ -60,7 +58,7 @@ class Commands:
                 raise Unsupported("stdinStream needs a streamed answer: accept application/x-ndjson")
             box = await box_of(request)
             return answers.json(
-                values.result_to_json(await answers.unless_gone(request, _collected(box, command)))
+                values.result_to_json(await answers.unless_gone(request, collected(box, command)))
             )
         return await self._streamed(request, command, media, Feed() if asked.streams_stdin else None)
 
@@ -127,24 +125,6 @@ async def _begun(request: Request, run: Run) -> None:
         raise
     if isinstance(first, Failed):
         raise error_of(first)
-
-
-async def _collected(box: Box, command: Command) -> Result:
-    """The Result of *command*. Raises the error it failed with, OutputTooLarge for more than one answer."""
-    kept: list[Event] = []
-    size = 0
-    async with ended(box.run(command)) as events:
-        async for event in events:
-            size += len(event.data) if isinstance(event, (Stdout, Stderr)) else 0
-            if size > MOST_COLLECTED:
-                raise OutputTooLarge(
-                    f"the command wrote more than the {MOST_COLLECTED} bytes of one answer and was killed: "
-                    "stream it, or give a lower outputLimit"
-                )
-            kept.append(event)
-    return fold(
-        kept, engine=box.engine, isolation=box.isolation, enforced=box.enforced, failover=box.failover
-    )
 
 
 def _refuse_much(wanted: RunRequest) -> None:

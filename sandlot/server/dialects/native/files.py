@@ -11,16 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandlot.contracts.errors import Conflict, SandlotError
+from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.events import Failed
 from sandlot.contracts.paths import sandbox_path
 from sandlot.contracts.streams import ended
+from sandlot.server import answers, ranges
 from sandlot.server.access import context_of
+from sandlot.server.reading import json_body, query_of, raw_body
 from sandlot.wire import json_object, values
 from sandlot.wire.events import NDJSON, NDJSON_ALIVE, SSE, SSE_ALIVE, ndjson, sse
 
-from . import answers, translate
-from .reading import files_of, json_body, query_of, raw_body, watched
+from . import translate
+from .reading import files_of, watched
 
 OCTETS = "application/octet-stream"
 ATTACHED = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
@@ -55,14 +57,14 @@ async def read(request: Request) -> Response:
     size = int((await files.stat(path))["size"])
     # There is no validator to compare, so a conditional range (RFC 9110, 13.1.5) is for all of it.
     asked = None if "if-range" in request.headers else request.headers.get("range")
-    part = translate.byte_range(asked, size)
+    part = ranges.byte_range(asked, size)
     headers = {**ATTACHED, "Accept-Ranges": "bytes", "Sandlot-Size": str(size)}
     if part is not None:
-        headers["Content-Range"] = translate.content_range(part, size)
+        headers["Content-Range"] = ranges.content_range(part, size)
         if not part.length:
             raise HTTPException(416, f"{str(path)!r} has {size} bytes: ask for some of them", headers)
     begin, length = part or (0, size)
-    pieces = await answers.begun(_exactly(files.read(path, begin, length), length))
+    pieces = await answers.begun(answers.exactly(files.read(path, begin, length), length))
     headers["Content-Length"] = str(length)
     return answers.ByteStream(pieces, OCTETS, status=206 if part else 200, headers=headers)
 
@@ -126,17 +128,6 @@ async def _list_pieces(entries: AsyncIterator[Mapping[str, Any]]) -> AsyncIterat
                 lead, rows = b",", []
                 await asyncio.sleep(0)
     yield (lead if rows or lead != b"," else b"") + b",".join(rows) + b"]}"
-
-
-async def _exactly(content: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
-    """*content*, which has *length* bytes. Raises Conflict when there are fewer: it changed meanwhile."""
-    left = length
-    async with ended(content) as pieces:
-        async for piece in pieces:
-            left -= len(piece)
-            yield piece
-    if left:
-        raise Conflict(f"the file became {left} bytes shorter while it was read: read it again")
 
 
 async def _change_pieces(

@@ -8,9 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandlot.pool.supply import Supply
+from sandlot.server import answers
 from sandlot.server.access import context_of
-
-from . import answers
 
 
 async def stocks(request: Request) -> Response:

@@ -12,11 +12,12 @@ from starlette.responses import Response
 from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Processes
 from sandlot.contracts.errors import NotFound
+from sandlot.server import answers
+from sandlot.server.reading import json_body, query_of, traced
 from sandlot.wire import values
 
-from . import answers
 from .files import ATTACHED, OCTETS
-from .reading import json_body, named, processes_of, query_of, traced
+from .reading import named, processes_of
 
 LONGEST_WAIT = 3600.0
 """Seconds that one request may wait for the end of a process."""

@@ -6,12 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandlot.contracts.lease import State
+from sandlot.server import answers
 from sandlot.server.access import caller_of, context_of, service_of
 from sandlot.server.policy import admit
+from sandlot.server.reading import json_body, query_of
 from sandlot.wire import values
 
-from . import answers, translate
-from .reading import json_body, named, query_of
+from . import translate
+from .reading import named
 
 MOST_LISTED = 1000
 

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandlot.contracts.errors import InvalidSpec
+from sandlot.server.answers import ByteStream
+from sandlot.server.query import Query
 from sandlot.wire.events import NDJSON, NDJSON_ALIVE, SSE, SSE_ALIVE
 
 from . import translate
-from .answers import ByteStream
 from .files import UNCACHED
-from .query import Query
 from .runs import Run
 
 MEDIA = (NDJSON, SSE)

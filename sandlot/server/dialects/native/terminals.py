@@ -19,13 +19,14 @@ from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.events import Stderr, Stdout
 from sandlot.contracts.paths import identifier
 from sandlot.contracts.streams import ended
+from sandlot.server import answers
 from sandlot.server.access import demand, service_of
+from sandlot.server.query import Query
 from sandlot.wire import values
 from sandlot.wire.events import NDJSON
 from sandlot.wire.fields import object_from
 
-from . import answers, translate
-from .query import Query
+from . import translate
 from .reading import refuse_hidden_slash, terminals_of
 
 PROTOCOL = "sandlot.terminal.v1"

@@ -17,7 +17,6 @@ from sandlot.wire.events import NDJSON, SSE, ndjson, sse
 
 JSON = "application/json"
 
-_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))[ \t]*", re.IGNORECASE)
 _QUALITY = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 
@@ -98,33 +97,3 @@ def wanted_media(accept: str | None, offered: Sequence[str] = (JSON, NDJSON, SSE
                 best, liking = media, weight
                 break
     return best
-
-
-class ByteRange(NamedTuple):
-    """A part of a file: from *begin*, *length* bytes. With a length of 0 it cannot be satisfied."""
-
-    begin: int
-    length: int
-
-
-def byte_range(header: str | None, size: int) -> ByteRange | None:
-    """What a Range header asks of a file of *size* bytes; None for all of it.
-
-    A header that is malformed or asks for several ranges is ignored, as RFC 9110, 14.2 allows.
-    """
-    found = _RANGE.fullmatch(header or "")
-    if found is None:
-        return None
-    first, last, suffix = found.groups()
-    if suffix is not None:
-        length = min(int(suffix), size)
-        return ByteRange(size - length, length)
-    begin, end = int(first), min(int(last) if last else size - 1, size - 1)
-    if last and int(last) < begin:
-        return None  # malformed, not unsatisfiable (RFC 9110, 14.1.1)
-    return ByteRange(begin, max(0, end - begin + 1) if begin < size else 0)
-
-
-def content_range(part: ByteRange, size: int) -> str:
-    """The Content-Range of *part* (RFC 9110, 14.4)."""
-    return f"bytes {part.begin}-{part.begin + part.length - 1}/{size}" if part.length else f"bytes */{size}"

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from sandlot.contracts.errors import InvalidSpec, PathEscape
-from sandlot.server.dialects.native.query import Query
+from sandlot.server.query import Query
 
 
 def test_parameters_are_unescaped_and_unknown_ones_ignored() -> None:

@@ -20,12 +20,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sandlot.contracts.errors import SandlotError
-from sandlot.server.access import connection_of
-from sandlot.server.bodies import announced
+from sandlot.contracts.errors import Conflict, SandlotError
+from sandlot.contracts.streams import ended
 from sandlot.trees.pack import once
 from sandlot.wire import json_object
 
+from .access import connection_of
+from .bodies import announced
 from .reading import raw_body
 
 Value = TypeVar("Value")
@@ -146,6 +147,17 @@ async def begun(pieces: AsyncIterator[bytes]) -> Begun:
     except BaseException:
         await waiting.aclose()
         raise
+
+
+async def exactly(content: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
+    """*content*, which has *length* bytes. Raises Conflict when there are fewer: it changed meanwhile."""
+    left = length
+    async with ended(content) as pieces:
+        async for piece in pieces:
+            left -= len(piece)
+            yield piece
+    if left:
+        raise Conflict(f"the file became {left} bytes shorter while it was read: read it again")
 
 
 async def following(items: AsyncIterator[Value]) -> Value | None:
