@@ -15,8 +15,8 @@ from tests.e2e.original import clean_variables
 _PYTHON = "3.11"
 _PACKAGE = "kweaver-sandbox-runtime==0.1.1"
 
-# Runs where the SDK is, hence without anything of ours: rows of method, arguments and named arguments in, what
-# they gave out, into a file, for the original logs on standard output.
+# Runs where the SDK is, hence without anything of ours: rows of method, arguments and named arguments
+# in, out what they gave, into a file: the original logs on standard output.
 _ASK = """
 import asyncio, importlib, json, sys
 module, url, session, results = sys.argv[1:]

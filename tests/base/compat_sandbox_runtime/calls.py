@@ -48,7 +48,7 @@ def _asked(line: str, body: Any = None) -> List[str]:
 
 
 def _code(code: str, **rest: Any) -> List[str]:
-    usual = {"filename": None, "args": [], "script_type": "python", "output_params": []}
+    usual: Dict[str, Any] = {"filename": None, "args": [], "script_type": "python", "output_params": []}
     return _asked("POST execute_code/s1", {**usual, "code": code, **rest})
 
 

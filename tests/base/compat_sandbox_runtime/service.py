@@ -1,4 +1,4 @@
-"""A service of a few lines on loopback that is always healthy, writes down what arrives and answers as told."""
+"""A service of a few lines on loopback that writes down what arrives and answers what it is told."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _whole(handler: Any) -> bytes:
     if handler.headers.get("Transfer-Encoding") != "chunked":
         whole: bytes = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         return whole
-    body = b""
+    body: bytes = b""
     while True:
         size = int(handler.rfile.readline(), 16)
         body += handler.rfile.read(size)
@@ -82,7 +82,6 @@ def serving() -> Iterator[Service]:
         handler.raw_requestline = handler.rfile.readline(65537)
         if not handler.raw_requestline or not handler.parse_request():
             return
-        handler.close_connection = True
         line = f"{handler.command} {handler.path}"
         told = service.answer(line, dict(handler.headers.items()), _whole(handler))
         handler.send_response(told.status)

@@ -50,6 +50,7 @@ def test_a_limit_that_cannot_be_is_refused(fields: Dict[str, Any]) -> None:
 def test_what_is_ignored_is_named() -> None:
     assert ignored(SandboxConfig(memory_limit=1, allow_network=True)) == ()
     config = SandboxConfig(max_task_count=3, writable_paths=["/tmp"], working_dir="/x")
+    assert (config.max_task_count, config.working_dir, config.max_idle_time) == (3, "/x", 60)
     assert ignored(config) == ("max_task_count", "working_dir", "writable_paths")
 
 
@@ -64,7 +65,9 @@ def test_a_context_has_its_defaults_and_no_other_names() -> None:
     context = LambdaContext()
     told = context.to_dict()
     assert told["function_name"] == "unknown-function"
-    assert (told["memory_limit_in_mb"], context.get_remaining_time_in_millis()) == (256, 3000)
+    assert (context.memory_limit_in_mb, context.get_remaining_time_in_millis()) == (256, 3000)
+    assert (context.function_version, context.log_group_name) == ("$LATEST", "/lambda-sandbox/logs")
+    assert context.invoked_function_arn is None
     assert len(context.request_id) == len(context.log_stream_name) == 36
     assert context.request_id != LambdaContext().request_id
     assert LambdaContext.from_dict({**told, "unknown": 1}) == context

@@ -22,7 +22,7 @@ def test_both_forms_name_servers() -> None:
             {"servers": [service.url + "/"], "check_interval": 1.0},
             {"server_selector_params": {"servers": [service.url]}},
         ):
-            sandbox = SharedEnvSandbox("s", **named)  # type: ignore[arg-type]
+            sandbox = SharedEnvSandbox("s", **named)
             asyncio.run(sandbox.get_status())
             assert (sandbox.current_server or "").rstrip("/") == service.url
         assert service.heard() == ["GET /workspace/se/status/s"] * 3
@@ -70,7 +70,8 @@ def test_a_healthy_server_goes_before_one_that_only_answers() -> None:
 
 
 def test_a_session_has_the_same_server_in_every_process() -> None:
-    program = "import sys; from sandlot.compat.sandbox_runtime.sdk.servers import nearest; print(nearest('s', sys.argv[1:]))"
+    program = "import sys; from sandlot.compat.sandbox_runtime.sdk.servers import nearest\n"
+    program += "print(nearest('s', sys.argv[1:]))"
     command = [sys.executable, "-c", program, *NAMES]
     said = {
         subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode().strip() for _ in range(2)

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.local.machine import data_directory, obstacle
 
 SandboxRun = Callable[..., "subprocess.CompletedProcess[str]"]
-PROGRAM = "from sandlot.compat.sandbox_runtime.cli.main import entry_point; entry_point()"
+PROGRAM = "from sandlot.compat.sandbox_runtime.cli.main import main; raise SystemExit(main())"
 
 
 @pytest.fixture(scope="package")

@@ -199,6 +199,8 @@ def test_a_pool_lends_its_places() -> None:
             await pool.acquire(timeout=0.05)
         assert (await first.execute({"handler_code": ECHO, "event": 5}))["result"] == 5
         assert (first.task_count, first.is_alive(), first.should_retire()) == (1, True, False)
+        assert not first.is_busy
+        assert first.last_active_time > first.create_time
         waiting = asyncio.ensure_future(pool.acquire())
         await pool.release(first)
         third = await waiting

@@ -54,11 +54,6 @@ def main(words: Optional[List[str]] = None) -> int:
         return _INTERRUPTED
 
 
-def entry_point() -> None:
-    """As main, for the console script: ends the process."""
-    sys.exit(main())
-
-
 def _run(options: argparse.Namespace, task: Task) -> int:
     require_python()
     # Programs read standard output: there is nothing on it but the document.
