@@ -7,13 +7,14 @@ on one loop cannot be used, or ended, on another.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Coroutine, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Awaitable, Coroutine, Optional, TypeVar
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.errors import Unsupported
+from sandlot.contracts.errors import BoxDied, Unsupported
 from sandlot.contracts.handler import Handler
 from sandlot.contracts.quantity import Seconds
 from sandlot.contracts.result import Result
@@ -79,6 +80,7 @@ class Boxes:
         self._places: Optional[asyncio.Semaphore] = None
         self._service: Optional[LocalService] = None
         self._busy = 0
+        self._is_closed = False
         self._opening = self._background.begin(self._open(places))
 
     @property
@@ -93,38 +95,54 @@ class Boxes:
     async def run(self, code: str, handler: Handler, timeout: float, *, is_placed: bool = False) -> Result:
         """The Result of calling *handler* of *code*. *is_placed* says that `enter` has made room for it.
 
-        Raises SandlotError kinds. Cancelling it ends the sandbox.
+        Raises SandlotError kinds, BoxDied when `close` came before its end. Cancelling it ends the sandbox.
         """
         command = Command(code=code, handler=handler, timeout=Seconds(timeout))
         request = RunRequest(command, self._spec)
         return await self._there(self._ran(request) if is_placed else self._ran_in_place(request))
 
     async def enter(self, seconds: float) -> bool:
-        """Take a place, which `leave` gives back; False when none came free in *seconds*."""
-        taking = self._background.begin(self._take(seconds))
+        """Take a place, which `leave` gives back; False when none came free in *seconds*. Raises BoxDied."""
+        taking = self._begin(self._take(seconds))
         try:
-            return await asyncio.shield(asyncio.wrap_future(taking))
+            return await _heard(asyncio.shield(asyncio.wrap_future(taking)))
         except asyncio.CancelledError:
             # Nobody waits any more, and the place may be ours already or in a moment.
-            taking.add_done_callback(lambda done: self._background.begin(self._give(is_taken=done.result())))
+            taking.add_done_callback(self._give_back)
             raise
 
     async def leave(self) -> None:
         """Give a place back."""
-        await self._there(self._give(is_taken=True))
+        if not self._is_closed:
+            await self._there(self._give())
 
     async def close(self) -> None:
         """End everything; once."""
-        await self._there(self._end())
+        ending = self._begin(self._end())
+        self._is_closed = True
+        await asyncio.wrap_future(ending)
         self._background.close()
 
     def close_now(self) -> None:
         """As close, for code outside of any event loop."""
-        self._background.wait(self._end())
+        ending = self._begin(self._end())
+        self._is_closed = True
+        ending.result()
         self._background.close()
 
     async def _there(self, work: Coroutine[Any, Any, Value]) -> Value:
-        return await asyncio.wrap_future(self._background.begin(work))
+        return await _heard(asyncio.wrap_future(self._begin(work)))
+
+    def _begin(self, work: Coroutine[Any, Any, Value]) -> concurrent.futures.Future[Value]:
+        if self._is_closed:
+            work.close()
+            raise _gone()
+        return self._background.begin(work)
+
+    def _give_back(self, taking: concurrent.futures.Future[bool]) -> None:
+        is_taken = not taking.cancelled() and taking.exception() is None and taking.result()
+        if is_taken and not self._is_closed:
+            self._begin(self._give())
 
     async def _open(self, places: Optional[int]) -> None:
         self._places = None if places is None else asyncio.Semaphore(places)
@@ -153,14 +171,29 @@ class Boxes:
         self._busy += 1
         return True
 
-    async def _give(self, *, is_taken: bool) -> None:
-        if is_taken and self._places is not None:
+    async def _give(self) -> None:
+        if self._places is not None:
             self._busy -= 1
             self._places.release()
 
     async def _end(self) -> None:
         if self._service is not None:
             await self._service.close()
+
+
+async def _heard(waiting: Awaitable[Value]) -> Value:
+    """The value of *waiting*. Raises BoxDied when it was not its caller who ended it."""
+    try:
+        return await waiting
+    except asyncio.CancelledError:
+        caller = asyncio.current_task()
+        if caller is None or caller.cancelling():
+            raise
+        raise _gone() from None
+
+
+def _gone() -> BoxDied:
+    return BoxDied("the sandboxes were shut down meanwhile: start the pool again", who="host")
 
 
 def _service(spec: SandboxSpec, depth: int) -> LocalService:

@@ -88,6 +88,8 @@ def _has_returned(result: Result) -> bool:
 
 
 def _exit_code(result: Result) -> int:
+    if result.reason is Reason.BOX_DIED:
+        return ExitCode.SYSTEM_ERROR
     if result.reason is not Reason.EXITED:
         return result.exit_code
     if _has_returned(result):

@@ -38,7 +38,7 @@ CODES = [
     (replace(_NOTHING, reason=Reason.OUT_OF_MEMORY, exit_code=137), 137),
     (replace(_NOTHING, reason=Reason.SIGNALLED, exit_code=139, signal=11), 139),
     (replace(_DONE, reason=Reason.TIMEOUT, exit_code=124), 124),
-    (replace(_NOTHING, reason=Reason.BOX_DIED, exit_code=125, who="agent"), 125),
+    (replace(_NOTHING, reason=Reason.BOX_DIED, exit_code=125, who="agent"), 6),
 ]
 
 

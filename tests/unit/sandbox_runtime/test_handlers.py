@@ -238,6 +238,31 @@ def test_a_place_that_nobody_waits_for_any_more_is_free() -> None:
     asyncio.run(scene())
 
 
+def test_a_shutdown_ends_what_runs_and_what_waits_and_tells_it() -> None:
+    async def scene() -> tuple[Any, ...]:
+        pool = AsyncSandboxPool(1)
+        executor = LambdaSandboxExecutor(pool)
+        await pool.start()
+        taken = await pool.acquire()
+        runs = asyncio.ensure_future(
+            taken.execute({"handler_code": "def handler(event):\n    while True: pass", "event": {}})
+        )
+        waits = asyncio.ensure_future(executor.invoke(ECHO, 1))
+        asks = asyncio.ensure_future(pool.acquire())
+        await asyncio.wait([runs], timeout=0.5)
+        executor.shutdown()
+        ends: list[Any] = await asyncio.gather(runs, waits, asks, return_exceptions=True)
+        again = await executor.invoke(ECHO, 2)  # starts it anew
+        await pool.shutdown()
+        return *ends, again
+
+    ran, waited, asked, again = asyncio.run(scene())
+    assert (ran["exit_code"], waited.exit_code, again.result) == (6, 6, 2)
+    assert "System error" in ran["stderr"] or "sandbox died" in ran["stderr"]
+    assert "shut down" in waited.stderr
+    assert isinstance(asked, NoAvailableSandboxError)
+
+
 def test_an_instance_stands_alone_too() -> None:
     async def scene() -> dict[str, Any]:
         instance = AsyncSandboxInstance(SandboxConfig())

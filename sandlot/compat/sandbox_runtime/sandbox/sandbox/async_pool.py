@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Set
 
+from sandlot.contracts.errors import BoxDied
+
 from ...boxes import Boxes, require_python, spec_of, tell_ignored
 from ...calling import call
 from ..core.errors import NoAvailableSandboxError
@@ -46,7 +48,11 @@ class AsyncSandboxPool:
         if self._boxes is None:
             raise RuntimeError("the pool is not running: start it")
         boxes = self._boxes
-        if not await boxes.enter(timeout):
+        try:
+            is_free = await boxes.enter(timeout)
+        except BoxDied as error:
+            raise NoAvailableSandboxError(error.message) from error
+        if not is_free:
             raise NoAvailableSandboxError(
                 f"all {self.pool_size} sandboxes of the pool are in use, and none came free in {timeout:g} "
                 "seconds: wait longer, or make the pool larger"
