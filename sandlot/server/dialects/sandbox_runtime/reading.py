@@ -16,7 +16,7 @@ from sandlot.contracts.lease import State
 from sandlot.contracts.paths import identifier
 from sandlot.contracts.spec import Limits, SandboxSpec
 from sandlot.server import answers
-from sandlot.server.access import context_of, service_of
+from sandlot.server.access import context_of, demand, service_of
 from sandlot.server.policy import admit
 from sandlot.server.query import Query
 from sandlot.server.reading import json_body, query_of
@@ -70,7 +70,10 @@ def new_session(request: Request, limits: Limits = _NO_LIMITS) -> SandboxSpec:
 
 
 async def session_of(request: Request) -> Session:
-    """The session in the path, made where there is none; its lease is renewed. Raises as Service.ensure."""
+    """The session in the path, made where there is none; its lease is renewed.
+
+    Raises as Service.ensure, and Forbidden where there is none and the caller may not make one.
+    """
     name = named(request)
     box = await answers.unless_gone(request, _reached(request, name))
     require(Feature.FILES, box.features, engine=box.engine)
@@ -88,5 +91,6 @@ async def _reached(request: Request, name: str) -> Box:
             await service.touch(name)
         return await service.reach(name)
     except NotFound:
+        demand(request, "write")
         await service.ensure(name, new_session(request))
         return await service.reach(name)
