@@ -6,7 +6,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 ASK = "/api/efast/v1/file/osdownload/"
 CONTENT = {
@@ -33,15 +33,15 @@ class DocumentService:
             def do_GET(self) -> None:
                 outer._give(self)
 
-            def log_message(self, format: str, *args: Any) -> None:
-                del format, args
+            def log_message(self, *_said: Any) -> None:
+                """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
-    def __enter__(self) -> DocumentService:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

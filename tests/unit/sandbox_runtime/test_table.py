@@ -23,9 +23,9 @@ class Row(NamedTuple):
 
 GOOD = [
     Row("GET", "/healthy", reply={"status": "success"}),
-    Row("POST", "/session/made", {}, reply={"session_id": "made"}),
-    Row("DELETE", "/session/made", reply={"status": "success"}),
-    Row("DELETE", "/session/made", reply={"status": "success"}),
+    Row("POST", "/session/made{n}", {}, reply={"size": None, "size_enforced": False}),
+    Row("DELETE", "/session/made0", reply={"status": "success"}),
+    Row("DELETE", "/session/made1", reply={"status": "success"}),
     Row("GET", "/status/never", reply={"id": "never", "exists": False, "created_at": None, "files": []}),
     Row("POST", "/create/{id}", {"content": "hé\n", "filename": "d/a.txt"}, reply={"size": 4}),
     Row("POST", "/create/{id}", {"content": "", "filename": "e.sh", "mode": 0o755}, reply={"size": 0}),
@@ -150,7 +150,7 @@ def furnished(runtime: Runtime, session: str) -> None:
 def test_a_good_request_is_answered_in_every_form(
     runtime: Runtime, session: str, row: Row, slash: str
 ) -> None:
-    path, question, query = row.path.format(id=session).partition("?")
+    path, question, query = row.path.format(id=session, n=len(slash)).partition("?")
     told = runtime.good(row.verb, path + slash + question + query, row.body)
     assert {name: told[name] for name in row.reply} == row.reply
 
