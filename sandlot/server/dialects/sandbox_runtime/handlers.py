@@ -11,16 +11,15 @@ from starlette.responses import Response
 from sandlot.contracts.events import Reason
 from sandlot.contracts.result import Result
 from sandlot.contracts.service import RunRequest
-from sandlot.contracts.spec import DEFAULT_LIMITS, SandboxSpec
+from sandlot.contracts.spec import DEFAULT_LIMITS
 from sandlot.server import answers
 from sandlot.server.access import context_of, service_of
-from sandlot.server.policy import admit
 from sandlot.server.reading import traced
 from sandlot.settings import Settings
 
 from . import asked, errors, programs
 from .asked import HandlerCall
-from .reading import body_of
+from .reading import body_of, new_sandbox
 from .replies import flat
 
 NO_VALUE = 3
@@ -32,8 +31,8 @@ async def execute(request: Request) -> Response:
     wanted = await body_of(request, asked.handler_from)
     settings = context_of(request).settings
     command = traced(request, programs.handler_command(wanted, _about(wanted, settings)))
-    spec = admit(SandboxSpec(), settings)
-    result = await answers.unless_gone(request, service_of(request).run(RunRequest(command, spec)))
+    wanted_box = RunRequest(command, new_sandbox(request))
+    result = await answers.unless_gone(request, service_of(request).run(wanted_box))
     told = _told(result, wanted.timeout)
     if result.reason is Reason.TIMEOUT:
         why = f"Execution timed out after {wanted.timeout:g} seconds"

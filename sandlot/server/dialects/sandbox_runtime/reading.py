@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import unquote
 
@@ -14,7 +15,7 @@ from sandlot.contracts.engine import Box, Files
 from sandlot.contracts.errors import InvalidSpec, NotFound
 from sandlot.contracts.lease import State
 from sandlot.contracts.paths import identifier
-from sandlot.contracts.spec import Limits, SandboxSpec
+from sandlot.contracts.spec import Limits, Network, SandboxSpec
 from sandlot.server import answers
 from sandlot.server.access import context_of, demand, service_of
 from sandlot.server.policy import admit
@@ -63,10 +64,19 @@ def asked_of(request: Request, read: Callable[[Query], Value]) -> Value:
         raise HTTPException(422, error.message) from None
 
 
-def new_session(request: Request, limits: Limits = _NO_LIMITS) -> SandboxSpec:
-    """What a new session is asked to be."""
+def new_sandbox(request: Request) -> SandboxSpec:
+    """What a sandbox is asked to be. Callers have no word for its network: the operator speaks for them.
+
+    Raises Forbidden as policy.admit.
+    """
     settings = context_of(request).settings
-    return admit(SandboxSpec(limits=limits, ttl=settings.session_ttl), settings)
+    is_open = settings.allow_network and settings.network is Network.FULL
+    return admit(SandboxSpec(network=Network.FULL if is_open else None), settings)
+
+
+def new_session(request: Request, limits: Limits = _NO_LIMITS) -> SandboxSpec:
+    """As new_sandbox, for one that lasts."""
+    return replace(new_sandbox(request), limits=limits, ttl=context_of(request).settings.session_ttl)
 
 
 async def session_of(request: Request) -> Session:

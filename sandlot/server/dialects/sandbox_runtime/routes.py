@@ -119,7 +119,7 @@ def _files() -> tuple[Operation, ...]:
             "write",
             "Upload a file",
             found(schemas.WRITTEN),
-            {"filename": _TEXT},
+            {"filename": schemas.FILENAME},
             schemas.FORM,
             missing,
             form=True,
