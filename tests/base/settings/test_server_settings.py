@@ -37,7 +37,7 @@ def test_services_of_documents_and_their_token_are_read() -> None:
     }
     chosen = settings.load({}, said, [])
     assert chosen.document_services == ("http://docs:9123", "https://store/a")
-    assert (chosen.document_token, chosen.session_ttl) == ("ey.secret", 7200)
+    assert (chosen.document_token, float(chosen.session_ttl)) == ("ey.secret", 7200.0)
     assert chosen.to_json()["document_token"]["value"] == "set"
     assert "secret" not in repr(chosen)
     assert settings.load({}, {}, []).document_services == ()

@@ -15,7 +15,7 @@ from sandlot.contracts.engine import Box, Files
 from sandlot.contracts.errors import InvalidSpec, NotFound
 from sandlot.contracts.lease import State
 from sandlot.contracts.paths import identifier
-from sandlot.contracts.spec import Limits, Network, SandboxSpec
+from sandlot.contracts.spec import Network, SandboxSpec
 from sandlot.server import answers
 from sandlot.server.access import context_of, demand, service_of
 from sandlot.server.policy import admit
@@ -23,7 +23,6 @@ from sandlot.server.query import Query
 from sandlot.server.reading import json_body, query_of
 
 Value = TypeVar("Value")
-_NO_LIMITS = Limits()
 _SELDOM = 0.01
 """The part of a lease that passes before it is renewed: each renewal is written to disk."""
 
@@ -74,9 +73,9 @@ def new_sandbox(request: Request) -> SandboxSpec:
     return admit(SandboxSpec(network=Network.FULL if is_open else None), settings)
 
 
-def new_session(request: Request, limits: Limits = _NO_LIMITS) -> SandboxSpec:
+def new_session(request: Request) -> SandboxSpec:
     """As new_sandbox, for one that lasts."""
-    return replace(new_sandbox(request), limits=limits, ttl=context_of(request).settings.session_ttl)
+    return replace(new_sandbox(request), ttl=context_of(request).settings.session_ttl)
 
 
 async def session_of(request: Request) -> Session:

@@ -15,7 +15,7 @@ from sandlot.server.dialects.sandbox_runtime.asked import (
 )
 from sandlot.testing.servers import running_server
 from tests.unit.native.calls import Calls, Told, until
-from tests.unit.sandbox_runtime.wire import Runtime, error
+from tests.unit.sandbox_runtime_dialect.wire import Runtime, error
 
 METRICS = {"duration_ms", "cpu_time_ms", "memory_peak_mb", "timeout_seconds"}
 ECHO = "def handler(event):\n    return event"

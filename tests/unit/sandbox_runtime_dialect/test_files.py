@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from tests.unit.sandbox_runtime.wire import Runtime, error, form
+from tests.unit.sandbox_runtime_dialect.wire import Runtime, error, form
 
 TEXT = "aé漢😀\n" * 300
 

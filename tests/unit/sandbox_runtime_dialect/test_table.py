@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.unit.sandbox_runtime.wire import Runtime, error, form
+from tests.unit.sandbox_runtime_dialect.wire import Runtime, error, form
 
 HELLO = "def handler(event):\n    return event"
 

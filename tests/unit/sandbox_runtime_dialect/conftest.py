@@ -9,8 +9,8 @@ import pytest
 from sandlot.testing.servers import RunningServer, running_server
 from tests.unit.local.machine import obstacle
 from tests.unit.native.calls import Calls
-from tests.unit.sandbox_runtime.service import DocumentService
-from tests.unit.sandbox_runtime.wire import Runtime
+from tests.unit.sandbox_runtime_dialect.service import DocumentService
+from tests.unit.sandbox_runtime_dialect.wire import Runtime
 
 
 @pytest.fixture(scope="package")

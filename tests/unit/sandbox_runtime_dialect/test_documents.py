@@ -10,8 +10,8 @@ import pytest
 from sandlot.contracts.errors import Forbidden, Unsupported
 from sandlot.server.dialects.sandbox_runtime.documents import is_configured, service_of
 from sandlot.testing.servers import RunningServer
-from tests.unit.sandbox_runtime.service import ASK, CONTENT, DocumentService
-from tests.unit.sandbox_runtime.wire import Runtime, error
+from tests.unit.sandbox_runtime_dialect.service import ASK, CONTENT, DocumentService
+from tests.unit.sandbox_runtime_dialect.wire import Runtime, error
 
 
 def fetch(runtime: Runtime, session: str, *docids: str, **more: Any) -> dict[str, Any]:

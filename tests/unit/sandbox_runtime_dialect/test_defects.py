@@ -10,7 +10,7 @@ import pytest
 
 from sandlot.testing.servers import RunningServer, running_server
 from tests.unit.native.calls import Calls
-from tests.unit.sandbox_runtime.wire import Runtime, error
+from tests.unit.sandbox_runtime_dialect.wire import Runtime, error
 
 SECRET = "canary-8c1f"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.unit.native.calls import until
-from tests.unit.sandbox_runtime.wire import Runtime
+from tests.unit.sandbox_runtime_dialect.wire import Runtime
 
 
 def test_a_command_is_a_line_of_a_shell(runtime: Runtime, session: str) -> None:
