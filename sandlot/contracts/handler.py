@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
 
 from .errors import InvalidSpec
 
@@ -13,6 +13,9 @@ LARGEST_VALUE = 2 * 2**20
 
 DEEPEST_VALUE = 64
 """Levels of lists and objects that either may have."""
+
+LARGEST_CONTEXT = 8192
+"""Bytes of what a handler's context tells besides, as compact JSON: it travels in one frame with the command."""
 
 LONGEST_INTEGER = 31
 """Digits of an integer in it: JSON has no bound, and reading a long one takes quadratic time."""
@@ -25,20 +28,35 @@ class Handler:
     """Call the function *name* of the program with *event*, once the program's text has run.
 
     *event* is what JSON can say. The function takes it alone, or an object that tells of the call besides
-    (`def handler(event, context)`); it may be asynchronous. `text` is the event as compact JSON.
+    (`def handler(event, context)`); it may be asynchronous. `text` is the event as compact JSON. *context*
+    are attributes of that object, by name, over those it has anyway; the time that remains is always the
+    true one.
     """
 
     name: str = "handler"
     event: Any = None
+    context: Mapping[str, Any] = field(default_factory=dict)
     text: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse a name no function can have, and an event that JSON has no form for. Raises InvalidSpec."""
+        """Refuse names nothing can have, and what JSON has no form for. Raises InvalidSpec."""
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise InvalidSpec(
                 f"{self.name!r:.60} is not the name of a handler: use letters, digits and _ as in Python"
             )
         object.__setattr__(self, "text", json_text(self.event, "the event"))
+        if self.context:
+            self._check_context()
+
+    def _check_context(self) -> None:
+        size = len(json_text(dict(self.context), "the context"))
+        if size > LARGEST_CONTEXT:
+            raise InvalidSpec(
+                f"the context is {size} bytes of JSON: {LARGEST_CONTEXT} at most; use the event"
+            )
+        for name in self.context:
+            if not _NAME.fullmatch(name):
+                raise InvalidSpec(f"{name!r:.60} is not the name of an attribute of the context")
 
 
 def json_text(value: object, what: str) -> bytes:

@@ -99,7 +99,7 @@ class Ask:
             raise NameError(f"the program defines no function {self._call.name}(event)")
         if not callable(function):
             raise TypeError(f"{self._call.name} is no function that can be called with an event")
-        context = Context({**self._call.context, "request_id": _identifier()}, self._deadline)
+        context = Context({"request_id": _identifier(), **self._call.context}, self._deadline)
         event = json_object.parse_value(self._event, max_depth=self._call.depth)
         value = function(event, context) if _takes_context(function) else function(event)
         if hasattr(type(value), "__await__"):

@@ -28,7 +28,7 @@ def asked(handler: Handler | None) -> Mapping[str, Any] | None:
     """The field `handler` of the verb `run`; the event itself is the end of the program's text."""
     if handler is None:
         return None
-    context = {"function_name": handler.name, "function_version": "$LATEST"}
+    context = {"function_name": handler.name, "function_version": "$LATEST", **handler.context}
     return {
         "name": handler.name,
         "event": len(handler.text),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Optional, Tuple
 
 from sandlot.contracts.command import Command, TerminalSize
-from sandlot.contracts.errors import InvalidSpec
+from sandlot.contracts.errors import InvalidSpec, Unsupported
 from sandlot.contracts.handler import Handler
 from sandlot.contracts.paths import WORKSPACE, sandbox_path, variables
 from sandlot.contracts.quantity import Bytes, Seconds
@@ -30,8 +30,11 @@ class AskedCommand:
 def command_to_json(command: Command) -> Dict[str, Any]:
     """*command* as a request's fields; a stream as standard input becomes `stdinStream`.
 
-    `background` is not among them: the route says it.
+    `background` is not among them: the route says it. Raises Unsupported for a handler's context, which the
+    protocol has no field for.
     """
+    if command.handler is not None and command.handler.context:
+        raise Unsupported("a handler's context does not travel to another server: put it into the event")
     told: Dict[str, Any] = {"code": command.code} if command.code is not None else {"cmd": list(command.argv)}
     if command.handler is not None:
         told["handler"], told["event"] = command.handler.name, command.handler.event

@@ -7,7 +7,7 @@ import pytest
 from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.events import Exited, Reason, Returned, Started
-from sandlot.contracts.handler import DEEPEST_VALUE, LARGEST_VALUE, LONGEST_INTEGER, Handler
+from sandlot.contracts.handler import DEEPEST_VALUE, LARGEST_CONTEXT, LARGEST_VALUE, LONGEST_INTEGER, Handler
 from sandlot.contracts.result import Result, fold
 from sandlot.contracts.spec import Isolation
 
@@ -61,6 +61,15 @@ def test_an_event_is_text_from_the_start(event: object, text: bytes) -> None:
 def test_an_event_that_cannot_travel_is_refused(event: object, why: str) -> None:
     with pytest.raises(InvalidSpec, match=why):
         Handler(event=event)
+
+
+@pytest.mark.parametrize(
+    "context", [{"a b": 1}, {"": 1}, {"a": object()}, {"a": "x" * LARGEST_CONTEXT}, {1: 2}]
+)
+def test_a_context_has_attributes_that_json_has_a_form_for(context: Any) -> None:
+    assert Handler(context={"function_name": "x"}).context == {"function_name": "x"}
+    with pytest.raises(InvalidSpec, match="the context"):
+        Handler(context=context)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "1a", "a\n", "é", "a" * 256, None, 5])

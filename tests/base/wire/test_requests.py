@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import InvalidSpec, Unsupported
+from sandlot.contracts.handler import Handler
 from sandlot.contracts.quantity import Bytes, Cores
 from sandlot.contracts.service import RunRequest
 from sandlot.contracts.spec import DEFAULT_TIMEOUT, KeptWorkspace, Limits, Mount, SandboxSpec, WorkspaceKind
@@ -206,6 +207,11 @@ def test_a_wrong_command_is_refused_with_the_fields_name(value: Dict[str, Any], 
 def test_a_command_has_a_timeout_unless_it_is_null() -> None:
     assert command_from({"code": ""}).command.timeout == DEFAULT_TIMEOUT
     assert command_from({"code": "", "timeoutSeconds": None}).command.timeout is None
+
+
+def test_a_handlers_context_stays_at_home() -> None:
+    with pytest.raises(Unsupported, match="put it into the event"):
+        command_to_json(Command(code="", handler=Handler(context={"tenant": 7})))
 
 
 def test_what_json_has_no_form_for_is_refused() -> None:

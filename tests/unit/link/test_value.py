@@ -11,7 +11,7 @@ from sandlot.contracts.command import Command
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.events import Event, Exited, Failed, Reason, Returned, Stderr
 from sandlot.contracts.handler import DEEPEST_VALUE, LARGEST_VALUE, Handler
-from sandlot.link.value import Value, read
+from sandlot.link.value import Value, asked, read
 from sandlot.wire.frames import MAX_PAYLOAD, Kind, parse_json
 from sandlot.wire.json_object import JsonError
 from tests.unit.link.fake_agent import Stage, stage
@@ -62,6 +62,12 @@ def test_a_handler_is_told_as_documented_and_its_event_follows_the_text() -> Non
         "depth": DEEPEST_VALUE,
         "context": {"function_name": "other", "function_version": "$LATEST"},
     }
+
+
+def test_what_the_caller_tells_of_the_call_goes_before_what_we_do() -> None:
+    told = asked(Handler("other", context={"function_name": "f", "tenant": [7]}))
+    assert told is not None
+    assert told["context"] == {"function_name": "f", "function_version": "$LATEST", "tenant": [7]}
 
 
 def test_a_value_comes_before_the_end() -> None:
