@@ -15,7 +15,7 @@ DEEPEST_VALUE = 64
 """Levels of lists and objects that either may have."""
 
 LARGEST_CONTEXT = 8192
-"""Bytes of what a handler's context tells besides, as compact JSON: it travels in one frame with the command."""
+"""Bytes of what a context tells besides, as compact JSON: it travels in one frame with the command."""
 
 LONGEST_INTEGER = 31
 """Digits of an integer in it: JSON has no bound, and reading a long one takes quadratic time."""

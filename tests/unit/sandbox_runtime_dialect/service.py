@@ -6,7 +6,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 ASK = "/api/efast/v1/file/osdownload/"
 CONTENT = {
@@ -24,20 +24,13 @@ class DocumentService:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         self.elsewhere = "http://127.0.0.1:1"
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                outer._ask(self)
-
-            def do_GET(self) -> None:
-                outer._give(self)
-
-            def log_message(self, *_said: Any) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        methods = {
+            "do_POST": lambda request: self._ask(request),
+            "do_GET": lambda request: self._give(request),
+            "log_message": lambda *_said: None,
+        }
+        handler = type("Handler", (BaseHTTPRequestHandler,), methods)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 

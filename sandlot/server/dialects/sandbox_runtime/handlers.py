@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandlot.contracts.command import Command
 from sandlot.contracts.events import Reason
 from sandlot.contracts.result import Result
 from sandlot.contracts.service import RunRequest
@@ -28,11 +31,9 @@ NO_VALUE = 3
 
 async def execute(request: Request) -> Response:
     """POST v2/execute_code. A handler that fails is an answer; one that takes too long an error (500)."""
-    wanted = await body_of(request, asked.handler_from)
-    settings = context_of(request).settings
-    command = traced(request, programs.handler_command(wanted, _about(wanted, settings)))
-    wanted_box = RunRequest(command, new_sandbox(request))
-    result = await answers.unless_gone(request, service_of(request).run(wanted_box))
+    wanted, command = await body_of(request, partial(_read, context_of(request).settings))
+    run = RunRequest(traced(request, command), new_sandbox(request))
+    result = await answers.unless_gone(request, service_of(request).run(run))
     told = _told(result, wanted.timeout)
     if result.reason is Reason.TIMEOUT:
         why = f"Execution timed out after {wanted.timeout:g} seconds"
@@ -40,6 +41,12 @@ async def execute(request: Request) -> Response:
     if told["exit_code"]:
         return flat({**told, **errors.error_object(errors.EXCEPTION, *_failure(result, told["exit_code"]))})
     return flat(told)
+
+
+def _read(settings: Settings, body: Mapping[str, Any]) -> tuple[HandlerCall, Command]:
+    """What *body* asks, and the command for it. Raises InvalidSpec."""
+    wanted = asked.handler_from(body)
+    return wanted, programs.handler_command(wanted, _about(wanted, settings))
 
 
 def _about(wanted: HandlerCall, settings: Settings) -> dict[str, Any]:

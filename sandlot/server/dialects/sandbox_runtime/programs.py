@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -59,8 +58,8 @@ def capture(event):
     return {name: told(vars(script)[name]) for name in names if name in vars(script)}
 """
 
-# Stand behind the program's text: what runs up to here is the loading of it, and fails with 1; what is raised
-# from here on ends with another code.
+# Stands behind the program's text: what runs up to here is the loading of it, and fails with 1; what is
+# raised from here on ends with another code. So nobody has to look at what the program wrote.
 _FAILING = f"""
 
 def _failing():
@@ -69,44 +68,16 @@ def _failing():
     said = sys.excepthook
 
     def failed(kind, error, trace):
-        while trace is not None and trace.tb_frame.f_code.co_name == "_told_handler":
-            trace = trace.tb_next
-        said(kind, error.with_traceback(trace), trace)
+        said(kind, error, trace)
         raise SystemExit({FAILED_HANDLER})
 
+    if "handler" not in globals():
+        raise NameError("the program defines no function handler(event)")
     sys.excepthook = failed
 
 _failing()
 del _failing
 """
-_TELLING = """
-
-def _telling(handler, about):
-    import functools
-
-    class Context:
-        def __init__(self, true):
-            vars(self).update({"request_id": true.request_id, "_true": true, **about})
-
-        @property
-        def remaining_time_in_millis(self):
-            return about.get("remaining_time_in_millis", self._true.remaining_time_in_millis)
-
-        def get_remaining_time_in_millis(self):
-            return self.remaining_time_in_millis
-
-    @functools.wraps(handler)
-    def _told_handler(event, context=None):
-        return handler(event) if context is None else handler(event, Context(context))
-
-    return _told_handler
-
-if "handler" not in globals():
-    raise NameError("the program defines no function handler(event)")
-handler = _telling(handler, ABOUT)
-del _telling
-"""
-_TAKES_EVENT_ALONE = re.compile(r"^(?:async )?def handler\([ ]*\w+[ ]*\)", re.MULTILINE)
 
 
 def shell_command(asked: Execution) -> Command:
@@ -143,17 +114,9 @@ def script_command(asked: Script, path: PurePosixPath) -> Command:
 
 def handler_command(asked: HandlerCall, about: Mapping[str, Any]) -> Command:
     """A handler's call; its context tells *about* besides what is true of every call."""
-    # To compile the context takes the box a millisecond, so it is left out where nobody can ask for it.
-    needs_context = bool(asked.context) or not _takes_event_alone(asked.code)
-    telling = _TELLING.replace("ABOUT", repr(dict(about))) if needs_context else ""
     return Command(
-        code=asked.code + telling + _FAILING,
-        handler=Handler(event=asked.event),
+        code=asked.code + _FAILING,
+        handler=Handler(event=asked.event, context=about),
         timeout=Seconds(asked.timeout),
         env=_ENVIRON,
     )
-
-
-def _takes_event_alone(code: str) -> bool:
-    """Whether *code* can hold no other handler than one that takes its event and nothing else."""
-    return code.count("handler") == 1 and _TAKES_EVENT_ALONE.search(code) is not None
