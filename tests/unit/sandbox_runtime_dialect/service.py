@@ -24,11 +24,14 @@ class DocumentService:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         self.elsewhere = "http://127.0.0.1:1"
-        methods = {
-            "do_POST": lambda request: self._ask(request),
-            "do_GET": lambda request: self._give(request),
-            "log_message": lambda *_said: None,
-        }
+
+        def post(request: BaseHTTPRequestHandler) -> None:
+            self._ask(request)
+
+        def get(request: BaseHTTPRequestHandler) -> None:
+            self._give(request)
+
+        methods = {"do_POST": post, "do_GET": get, "log_message": lambda *_said: None}
         handler = type("Handler", (BaseHTTPRequestHandler,), methods)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
