@@ -99,7 +99,10 @@ def test_every_shape_of_a_handler_is_called(runtime: Runtime, code: str) -> None
         ("other = 1", 1, "no function handler"),
         ("def handler(event):\n    raise ValueError('late')", 2, "ValueError: late"),
         ("def handler(event, context):\n    return context.colour", 2, "AttributeError"),
-        ("def handler(event):\n    return {1, 2}", 2, "TypeError"),
+        ("def handler(event):\n    return {1, 2}", 3, "TypeError"),
+        ("def handler(event):\n    return float('nan')", 3, "no JSON value"),
+        ("def handler(event):\n    return 'x' * 2**22", 3, "bytes of JSON"),
+        ("handler = 5", 1, "no function handler"),
         ("def handler(event):\n    import os\n    os._exit(0)", 3, "before the handler returned"),
         ("def handler(event):\n    import os\n    os._exit(9)", 9, "exit code 9"),
         (

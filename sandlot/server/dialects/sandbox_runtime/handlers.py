@@ -25,9 +25,6 @@ from .asked import HandlerCall
 from .reading import body_of, new_sandbox
 from .replies import flat
 
-NO_VALUE = 3
-"""The exit code of a handler that ended its program well without returning: by os._exit(0), say."""
-
 
 async def execute(request: Request) -> Response:
     """POST v2/execute_code. A handler that fails is an answer; one that takes too long an error (500)."""
@@ -69,7 +66,7 @@ def _told(result: Result, timeout: float) -> dict[str, Any]:
         "stdout": result.text,
         "stderr": result.errors,
         "result": result.result,
-        "exit_code": NO_VALUE if is_silent else result.exit_code,
+        "exit_code": programs.NO_VALUE if is_silent else result.exit_code,
         "reason": result.reason.value,
         "truncated": {"stdout": result.stdout_truncated, "stderr": result.stderr_truncated},
         "metrics": {**result.metrics, "timeout_seconds": timeout},
@@ -81,8 +78,8 @@ def _failure(result: Result, exit_code: int) -> tuple[str, str]:
     said = result.errors.strip().rpartition("\n")[2][:500]
     if result.reason is not Reason.EXITED:
         return "Handler ended by force", f"The program was ended: {result.reason.value}. {said}".strip()
-    if exit_code == NO_VALUE and result.exit_code == 0:
-        return "Handler returned nothing", "The program ended before the handler returned a value"
+    if exit_code == programs.NO_VALUE:
+        return "Handler returned nothing", said or "The program ended before the handler returned a value"
     if exit_code == 1:
         return "Handler code cannot be loaded", said or "The program ended with exit code 1"
     return "Handler execution exception", said or f"The program ended with exit code {exit_code}"

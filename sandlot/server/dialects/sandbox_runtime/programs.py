@@ -15,8 +15,11 @@ from sandlot.contracts.quantity import Seconds
 from .asked import Execution, HandlerCall, Script
 from .workspace import file_inside
 
-FAILED_HANDLER = 2
-"""The exit code of a handler that raised, or whose value cannot be told. What does not load ends with 1."""
+FAILED = 2
+"""The exit code of a handler that raised. What does not load ends with 1."""
+
+NO_VALUE = 3
+"""The exit code of a handler that returned what JSON has no form for, or whose program ended before that."""
 
 # Bash where there is one, as clients expect; `$0` is the line, or the file, and what follows its arguments.
 _BASH = "if [ -x /bin/bash ]; then exec /bin/bash {0}; else exec /bin/sh {0}; fi"
@@ -69,9 +72,10 @@ def _failing():
 
     def failed(kind, error, trace):
         said(kind, error, trace)
-        raise SystemExit({FAILED_HANDLER})
+        # Where no line of the program stands in the trace, its value was refused.
+        raise SystemExit({FAILED} if trace else {NO_VALUE})
 
-    if "handler" not in globals():
+    if not callable(globals().get("handler")):
         raise NameError("the program defines no function handler(event)")
     sys.excepthook = failed
 
