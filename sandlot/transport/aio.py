@@ -30,6 +30,7 @@ from sandlot.wire.websocket import NORMAL, Close
 from .base import AsyncTransport, AsyncWebSocket
 from .conversation import Conversation, Source
 from .courier import Courier, courier_to
+from .credentials import Key
 from .talk import Talk
 from .waiting import Flow, Lookup, Pause, Ready, Value, Want
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 def connect(
     url: str,
     *,
-    key: Optional[str] = None,
+    key: Union[str, Key, None] = None,
     timeout: float = 30.0,
     proxies: Optional[Mapping[str, str]] = None,
     context: Optional[ssl.SSLContext] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, Mapping, Optional, Protocol, Sequence
+from typing import TYPE_CHECKING, Dict, Mapping, Optional, Protocol, Sequence, Union
 from urllib.parse import urlsplit
 
 from sandlot._version import __version__
@@ -55,7 +55,7 @@ class _Errand:
 def courier_to(
     url: str,
     *,
-    key: Optional[str] = None,
+    key: Union[str, Key, None] = None,
     timeout: float = 30.0,
     proxies: Optional[Mapping[str, str]] = None,
     context: Optional[ssl.SSLContext] = None,

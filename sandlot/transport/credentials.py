@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Optional
+from typing import Dict, Optional, Union
 
 from sandlot.contracts.errors import InvalidSpec
 
 from .address import Address
 
 _KEY = re.compile(r"[\x21-\x7e]+")
+_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 
 class Key:
@@ -28,7 +29,20 @@ class Key:
         return {"Authorization": f"Bearer {self._text}"}
 
 
-def key_for(address: Address, key: Optional[str], *, allow_plain: bool) -> Optional[Key]:
+class Signature(Key):
+    """What a server of others wants to see in that header, in a scheme of its own (RFC 9110, 11.6.2)."""
+
+    def __init__(self, value: str) -> None:
+        """Keep the whole *value*; raises InvalidSpec, without it, when no header could carry it."""
+        if not _VALUE.fullmatch(value):
+            raise InvalidSpec("the value of Authorization holds controls or other than ASCII")
+        self._text = value
+
+    def fields(self) -> Dict[str, str]:
+        return {"Authorization": self._text}
+
+
+def key_for(address: Address, key: Union[str, Key, None], *, allow_plain: bool) -> Optional[Key]:
     """*key* as it may travel to *address*; raises InvalidSpec when anyone on the way could read it."""
     if key is None:
         return None
@@ -37,4 +51,4 @@ def key_for(address: Address, key: Optional[str], *, allow_plain: bool) -> Optio
             f"the key would travel to {address} in clear text: use https, a tunnel to a loopback address,"
             " or allow_plain=True in a network you trust"
         )
-    return Key(key)
+    return key if isinstance(key, Key) else Key(key)

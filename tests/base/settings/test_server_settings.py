@@ -29,6 +29,20 @@ def test_a_key_is_never_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_services_of_documents_and_their_token_are_read() -> None:
+    said = {
+        "SANDLOT_DOCUMENT_SERVICES": "http://docs:9123/, https://store/a",
+        "SANDLOT_DOCUMENT_TOKEN": "ey.secret",
+        "SANDLOT_SESSION_TTL": "2h",
+    }
+    chosen = settings.load({}, said, [])
+    assert chosen.document_services == ("http://docs:9123", "https://store/a")
+    assert (chosen.document_token, float(chosen.session_ttl)) == ("ey.secret", 7200.0)
+    assert chosen.to_json()["document_token"]["value"] == "set"
+    assert "secret" not in repr(chosen)
+    assert settings.load({}, {}, []).document_services == ()
+
+
 def test_a_key_is_read_from_the_file_that_is_named(tmp_path: Path) -> None:
     file = write(tmp_path / "key", "sl_0_filed\n")
     chosen = settings.load({}, {"SANDLOT_KEY_FILE": str(file)}, [])
@@ -107,6 +121,10 @@ def test_images_are_a_table_in_a_file(tmp_path: Path) -> None:
         ("most_commands", "0"),
         ("most_upload", "0"),
         ("grace", "-1"),
+        ("session_ttl", "0"),
+        ("document_services", "unix:///run/x.sock"),
+        ("document_services", "http://user:secret@docs"),
+        ("document_token", "two words"),
     ],
 )
 def test_a_bad_value_of_a_server_is_an_error(name: str, value: object) -> None:

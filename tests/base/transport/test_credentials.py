@@ -4,7 +4,7 @@ import pytest
 
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.transport.address import parse_address
-from sandlot.transport.credentials import Key, key_for
+from sandlot.transport.credentials import Key, Signature, key_for
 
 KEY = "sl_" + "x" * 40
 
@@ -34,6 +34,22 @@ def test_what_no_header_carries_is_no_key_and_is_not_repeated(key: str) -> None:
     assert "cret" not in str(caught.value)
 
 
+def test_a_signature_is_shown_as_it_is_and_travels_as_a_key_does() -> None:
+    signature = Signature("AWS test:a/b+c=")
+    assert key_for(parse_address("https://h"), signature, allow_plain=False) is signature
+    assert signature.fields() == {"Authorization": "AWS test:a/b+c="}
+    with pytest.raises(InvalidSpec, match="clear text"):
+        key_for(parse_address("http://h"), signature, allow_plain=False)
+
+
+@pytest.mark.parametrize("value", ["", " AWS a", "AWS secret\r\nX: y", "AWS s\u00e9cret"])
+def test_what_no_header_carries_is_no_signature_and_is_not_repeated(value: str) -> None:
+    with pytest.raises(InvalidSpec, match="Authorization holds") as caught:
+        Signature(value)
+    assert "cret" not in str(caught.value)
+
+
 def test_a_key_does_not_show_itself() -> None:
+    assert "AWS" not in repr(Signature("AWS a"))
     assert KEY not in repr(Key(KEY))
     assert KEY not in str(Key(KEY))

@@ -11,7 +11,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -24,7 +24,8 @@ from sandlot.contracts.errors import (
     Unsupported,
 )
 from sandlot.transport import aio
-from sandlot.transport.base import AsyncExchange, AsyncTransport
+from sandlot.transport.base import AsyncExchange
+from sandlot.transport.credentials import Key, Signature
 from sandlot.wire import json_object
 from sandlot.wire.fields import Fields, object_from
 from sandlot.wire.http import Request
@@ -33,11 +34,11 @@ from .asked import Document
 
 _ASK = "/api/efast/v1/file/osdownload/"
 _LARGEST_TICKET = 2**16
+_PATIENCE = 60.0
 _MOST_HEADERS = 20
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}):[ \t]*([\x20-\x7e]{0,8000})")
-_TOKEN = re.compile(r"[\x21-\x7e]{0,8192}")
 # Of the connection and not of the request: the transport knows them better.
-_OURS = frozenset(("host", "connection", "content-length", "transfer-encoding"))
+_OURS = frozenset(("authorization", "host", "connection", "content-length", "transfer-encoding"))
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Ticket:
 
     url: str
     headers: dict[str, str]
+    signature: str | None
     name: str
     size: int
     revision: str
@@ -103,10 +105,12 @@ def ticket_from(body: bytes) -> Ticket:
     lines = fields.items("authrequest")
     if len(lines) < 2 or len(lines) > _MOST_HEADERS or not all(isinstance(line, str) for line in lines):
         raise InvalidSpec("the document service told no request by which a storage gives the document")
-    headers = [_HEADER.fullmatch(line.strip()) for line in lines[2:]]
+    read = [_HEADER.fullmatch(line.strip()) for line in lines[2:]]
+    headers = {each[1].lower(): each[2] for each in read if each is not None}
     return Ticket(
         lines[1],
-        {each[1]: each[2] for each in headers if each is not None and each[1].lower() not in _OURS},
+        {name: value for name, value in headers.items() if name not in _OURS},
+        headers.get("authorization"),
         fields.text("name", ""),
         fields.count("size", 0),
         str(fields.raw("rev") or ""),
@@ -118,10 +122,8 @@ class HttpDocuments:
 
     def __init__(self, service: str, configured: Sequence[str], token: str) -> None:
         """Nothing is opened yet. Raises InvalidSpec for a token that no header could carry."""
-        if not _TOKEN.fullmatch(token):
-            raise InvalidSpec("the token holds blanks, controls or other than ASCII")
         self._service, self._configured = service, configured
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = Key(token) if token else None
 
     @contextlib.asynccontextmanager
     async def fetch(self, document: Document) -> AsyncIterator[Content]:
@@ -131,14 +133,15 @@ class HttpDocuments:
                 "the document service sends us on to a storage that the operator did not configure: "
                 "SANDLOT_DOCUMENT_SERVICES names it besides"
             )
-        async with _answer(ticket.url, "GET", ticket.headers) as answer:
+        signature = None if ticket.signature is None else Signature(ticket.signature)
+        async with _answer(ticket.url, Request("GET", "", ticket.headers), signature) as answer:
             yield Content(ticket.name, ticket.size, ticket.revision, answer.__aiter__())
 
     async def _ticket(self, document: Document) -> Ticket:
         asked: dict[str, Any] = {"docid": document.docid, "savename": document.savename}
         asked |= {"rev": document.revision} if document.revision else {}
-        headers = {**self._headers, "Content-Type": "application/json"}
-        async with _answer(self._service + _ASK, "POST", headers, json_object.render(asked)) as answer:
+        request = Request("POST", "", {"Content-Type": "application/json"}, json_object.render(asked))
+        async with _answer(self._service + _ASK, request, self._token) as answer:
             body = b""
             async for piece in answer:
                 body += piece
@@ -148,23 +151,19 @@ class HttpDocuments:
 
 
 @contextlib.asynccontextmanager
-async def _answer(
-    url: str, method: str, headers: dict[str, str], body: bytes = b""
-) -> AsyncIterator[AsyncExchange]:
+async def _answer(url: str, request: Request, key: Key | None) -> AsyncIterator[AsyncExchange]:
+    """The answer to *request* with *url* as its target."""
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    # Straight there: what the operator configured is the way, whatever proxy this process has been given.
-    transport = aio.connect(f"{parts.scheme}://{parts.netloc}", proxies={})
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(transport.close)
-        answer = await stack.enter_async_context(_sent(transport, Request(method, target, headers, body)))
-        if answer.head.status not in (200, 206):
-            raise _refused(answer.head.status)
-        yield answer
-
-
-def _sent(transport: AsyncTransport, request: Request) -> AbstractAsyncContextManager[AsyncExchange]:
-    return transport.open(request, timeout=60.0)
+    # Straight there and, where the operator wrote http, in clear text: they know that network.
+    transport = aio.connect(f"{parts.scheme}://{parts.netloc}", key=key, proxies={}, allow_plain=True)
+    try:
+        async with transport.open(replace(request, target=target), timeout=_PATIENCE) as answer:
+            if answer.head.status != 200:
+                raise _refused(answer.head.status)
+            yield answer
+    finally:
+        await transport.close()
 
 
 def _refused(status: int) -> SandlotError:

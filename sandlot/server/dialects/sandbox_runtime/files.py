@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 from collections.abc import AsyncIterator, Mapping
 from pathlib import PurePosixPath
@@ -28,6 +29,7 @@ from .replies import superset
 from .workspace import file_inside, inside, kind, shown
 
 MOST_LISTED = 50_000
+_MANY = 500
 LARGEST_PAGE = 2 * 2**20
 """Bytes of one page, whatever larger buffer is asked for: the next page begins where this one ends."""
 
@@ -127,8 +129,9 @@ async def listed(request: Request) -> Response:
     files = (await session_of(request)).files
     if path != WORKSPACE and (await _found_anything(files, path))["kind"] != "directory":
         raise HTTPException(400, "Not a directory")
-    found = [_row(entry) async for entry in _beneath(files, path, is_deep=is_deep)]
-    return superset({"files": sorted(found, key=lambda row: str(row["filename"]))})
+    found = [_row(entry) async for entry in beneath(files, path, is_deep=is_deep)]
+    # What is long is written beside the event loop.
+    return await asyncio.to_thread(_listing, found) if len(found) > _MANY else _listing(found)
 
 
 async def written(files: Files, path: PurePosixPath, content: AsyncIterator[bytes], mode: int = 0o644) -> int:
@@ -176,7 +179,7 @@ async def _found_anything(files: Files, path: PurePosixPath) -> Mapping[str, Any
         raise HTTPException(404, "File not found") from None
 
 
-async def _beneath(files: Files, path: PurePosixPath, *, is_deep: bool) -> AsyncIterator[Mapping[str, Any]]:
+async def beneath(files: Files, path: PurePosixPath, *, is_deep: bool) -> AsyncIterator[Mapping[str, Any]]:
     """The files in a directory, and in those within it. Raises OutputTooLarge for very many."""
     waiting, count = [path], 0
     while waiting:
@@ -194,6 +197,10 @@ async def _beneath(files: Files, path: PurePosixPath, *, is_deep: bool) -> Async
                         waiting.append(PurePosixPath(entry["path"]))
             except NotFound:
                 continue  # a program has removed the directory meanwhile
+
+
+def _listing(rows: list[dict[str, Any]]) -> Response:
+    return superset({"files": sorted(rows, key=lambda row: str(row["filename"]))})
 
 
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from sandlot.server.access import demand
 
+from .schemas import FILENAME
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 Json = dict[str, Any]
 PREFIX = "/workspace/se"
@@ -81,7 +83,7 @@ class Operation:
 
     def _parameters(self) -> Iterator[Json]:
         for name in re.findall("{([a-z]+)}", self.path):
-            schema = ID if name == "id" else {"type": "string"}
+            schema = ID if name == "id" else FILENAME
             yield {"name": name, "in": "path", "required": True, "schema": schema}
         for name, schema in self.query.items():
             yield {"name": name, "in": "query", "required": False, "schema": schema}

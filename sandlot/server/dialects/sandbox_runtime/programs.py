@@ -15,8 +15,11 @@ from sandlot.contracts.quantity import Seconds
 from .asked import Execution, HandlerCall, Script
 from .workspace import file_inside
 
-FAILED_HANDLER = 2
-"""The exit code of a handler that raised, or whose value cannot be told. What does not load ends with 1."""
+FAILED = 2
+"""The exit code of a handler that raised. What does not load ends with 1."""
+
+NO_VALUE = 3
+"""The exit code of a handler that returned what JSON has no form for, or whose program ended before that."""
 
 # Bash where there is one, as clients expect; `$0` is the line, or the file, and what follows its arguments.
 _BASH = "if [ -x /bin/bash ]; then exec /bin/bash {0}; else exec /bin/sh {0}; fi"
@@ -58,41 +61,26 @@ def capture(event):
     return {name: told(vars(script)[name]) for name in names if name in vars(script)}
 """
 
-# Stands behind the program's text: what runs up to here is the loading of it, and fails with 1.
-_HANDLING = """
+# Stands behind the program's text: what runs up to here is the loading of it, and fails with 1; what is
+# raised from here on ends with another code. So nobody has to look at what the program wrote.
+_FAILING = f"""
 
-def _handling(handler, about):
-    import functools, sys
+def _failing():
+    import sys
 
     said = sys.excepthook
 
-    class Context:
-        def __init__(self, true):
-            vars(self).update(about, _true=true)
-
-        def __getattr__(self, name):
-            return getattr(vars(self)["_true"], name)
-
-        def get_remaining_time_in_millis(self):
-            return self.remaining_time_in_millis
-
-    @functools.wraps(handler)
-    def bound(event, context=None):
-        return handler(event) if context is None else handler(event, Context(context))
-
     def failed(kind, error, trace):
-        while trace is not None and trace.tb_frame.f_code is bound.__code__:
-            trace = trace.tb_next
-        said(kind, error.with_traceback(trace), trace)
-        sys.exit(FAILED)
+        said(kind, error, trace)
+        # Where no line of the program stands in the trace, its value was refused.
+        raise SystemExit({FAILED} if trace else {NO_VALUE})
 
+    if not callable(globals().get("handler")):
+        raise NameError("the program defines no function handler(event)")
     sys.excepthook = failed
-    return bound
 
-if "handler" not in globals():
-    raise NameError("the program defines no function handler(event)")
-handler = _handling(handler, ABOUT)
-del _handling
+_failing()
+del _failing
 """
 
 
@@ -130,10 +118,9 @@ def script_command(asked: Script, path: PurePosixPath) -> Command:
 
 def handler_command(asked: HandlerCall, about: Mapping[str, Any]) -> Command:
     """A handler's call; its context tells *about* besides what is true of every call."""
-    behind = _HANDLING.replace("FAILED", str(FAILED_HANDLER)).replace("ABOUT", repr(dict(about)))
     return Command(
-        code=asked.code + behind,
-        handler=Handler(event=asked.event),
+        code=asked.code + _FAILING,
+        handler=Handler(event=asked.event, context=about),
         timeout=Seconds(asked.timeout),
         env=_ENVIRON,
     )

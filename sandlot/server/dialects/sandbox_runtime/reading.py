@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import unquote
 
@@ -14,15 +15,14 @@ from sandlot.contracts.engine import Box, Files
 from sandlot.contracts.errors import InvalidSpec, NotFound
 from sandlot.contracts.lease import State
 from sandlot.contracts.paths import identifier
-from sandlot.contracts.spec import Limits, SandboxSpec
+from sandlot.contracts.spec import Network, SandboxSpec
 from sandlot.server import answers
-from sandlot.server.access import context_of, service_of
+from sandlot.server.access import context_of, demand, service_of
 from sandlot.server.policy import admit
 from sandlot.server.query import Query
 from sandlot.server.reading import json_body, query_of
 
 Value = TypeVar("Value")
-_NO_LIMITS = Limits()
 _SELDOM = 0.01
 """The part of a lease that passes before it is renewed: each renewal is written to disk."""
 
@@ -63,14 +63,26 @@ def asked_of(request: Request, read: Callable[[Query], Value]) -> Value:
         raise HTTPException(422, error.message) from None
 
 
-def new_session(request: Request, limits: Limits = _NO_LIMITS) -> SandboxSpec:
-    """What a new session is asked to be."""
+def new_sandbox(request: Request) -> SandboxSpec:
+    """What a sandbox is asked to be. Callers have no word for its network: the operator speaks for them.
+
+    Raises Forbidden as policy.admit.
+    """
     settings = context_of(request).settings
-    return admit(SandboxSpec(limits=limits, ttl=settings.session_ttl), settings)
+    is_open = settings.allow_network and settings.network is Network.FULL
+    return admit(SandboxSpec(network=Network.FULL if is_open else None), settings)
+
+
+def new_session(request: Request) -> SandboxSpec:
+    """As new_sandbox, for one that lasts."""
+    return replace(new_sandbox(request), ttl=context_of(request).settings.session_ttl)
 
 
 async def session_of(request: Request) -> Session:
-    """The session in the path, made where there is none; its lease is renewed. Raises as Service.ensure."""
+    """The session in the path, made where there is none; its lease is renewed.
+
+    Raises as Service.ensure, and Forbidden where there is none and the caller may not make one.
+    """
     name = named(request)
     box = await answers.unless_gone(request, _reached(request, name))
     require(Feature.FILES, box.features, engine=box.engine)
@@ -88,5 +100,6 @@ async def _reached(request: Request, name: str) -> Box:
             await service.touch(name)
         return await service.reach(name)
     except NotFound:
+        demand(request, "write")
         await service.ensure(name, new_session(request))
         return await service.reach(name)

@@ -19,6 +19,9 @@ from .sessions import Sessions
 NAME = "sandbox_runtime"
 _TEXT = {"type": "string"}
 _DOCUMENT = "/api.json"
+_MISSING = (404, 409, 502, 504, 507)
+"""Statuses of errors where a session, or its files, are used."""
+
 _SID = {**_TEXT, "description": "Of older clients; it is not needed"}
 
 
@@ -36,7 +39,8 @@ def operations(made: Sessions) -> tuple[Operation, ...]:
         ),
         *_programs(),
         *_sessions(made),
-        *_files(),
+        *_files_written(),
+        *_files_read(),
     )
 
 
@@ -50,7 +54,7 @@ def _programs() -> tuple[Operation, ...]:
             "Run a script",
             schemas.superset(schemas.EXECUTED),
             body=schemas.SCRIPT,
-            errors=(404, 409, 502, 504, 507),
+            errors=_MISSING,
         ),
         Operation(
             "POST",
@@ -60,7 +64,7 @@ def _programs() -> tuple[Operation, ...]:
             "Run a command",
             schemas.superset(schemas.EXECUTED),
             body=schemas.COMMAND,
-            errors=(404, 409, 502, 504, 507),
+            errors=_MISSING,
         ),
     )
 
@@ -98,9 +102,8 @@ def _sessions(made: Sessions) -> tuple[Operation, ...]:
     )
 
 
-def _files() -> tuple[Operation, ...]:
-    found, missing = schemas.superset, (404, 409, 502, 504, 507)
-    page = {"offset": {"type": "integer", "minimum": 0}, "buffer_size": {"type": "integer", "minimum": 1}}
+def _files_written() -> tuple[Operation, ...]:
+    found = schemas.superset
     return (
         Operation(
             "POST",
@@ -110,7 +113,7 @@ def _files() -> tuple[Operation, ...]:
             "Write a file",
             found(schemas.WRITTEN),
             body=schemas.CONTENT,
-            errors=missing,
+            errors=_MISSING,
         ),
         Operation(
             "POST",
@@ -119,11 +122,28 @@ def _files() -> tuple[Operation, ...]:
             "write",
             "Upload a file",
             found(schemas.WRITTEN),
-            {"filename": _TEXT},
+            {"filename": schemas.FILENAME},
             schemas.FORM,
-            missing,
+            _MISSING,
             form=True,
         ),
+        Operation(
+            "POST",
+            "/download_from_efast/{id}",
+            downloads.download,
+            "write",
+            "Fetch documents of the document service",
+            found(schemas.FETCHED),
+            body=schemas.DOCUMENTS,
+            errors=_MISSING,
+        ),
+    )
+
+
+def _files_read() -> tuple[Operation, ...]:
+    found = schemas.superset
+    page = {"offset": {"type": "integer", "minimum": 0}, "buffer_size": {"type": "integer", "minimum": 1}}
+    return (
         Operation(
             "GET",
             "/download/{id}/{path}",
@@ -131,7 +151,7 @@ def _files() -> tuple[Operation, ...]:
             "read",
             "A whole file",
             schemas.BYTES,
-            errors=(*missing, 416),
+            errors=(*_MISSING, 416),
             file=True,
         ),
         Operation(
@@ -142,7 +162,7 @@ def _files() -> tuple[Operation, ...]:
             "A file, to be looked at",
             schemas.BYTES,
             {"sid": _SID},
-            errors=(*missing, 416),
+            errors=(*_MISSING, 416),
             file=True,
         ),
         Operation(
@@ -153,7 +173,7 @@ def _files() -> tuple[Operation, ...]:
             "The files of a directory",
             found(schemas.LISTED),
             {"recursive": {"type": "boolean"}},
-            errors=missing,
+            errors=_MISSING,
         ),
         Operation(
             "GET",
@@ -163,17 +183,7 @@ def _files() -> tuple[Operation, ...]:
             "A page of a file",
             found(schemas.PAGE),
             page,
-            errors=missing,
-        ),
-        Operation(
-            "POST",
-            "/download_from_efast/{id}",
-            downloads.download,
-            "write",
-            "Fetch documents of the document service",
-            found(schemas.FETCHED),
-            body=schemas.DOCUMENTS,
-            errors=missing,
+            errors=_MISSING,
         ),
     )
 

@@ -11,7 +11,7 @@ _TEXT: Json = {"type": "string"}
 _COUNT: Json = {"type": "integer", "minimum": 0}
 _NUMBER: Json = {"type": "number"}
 _FLAG: Json = {"type": "boolean"}
-_WORD: Json = {"type": "string", "pattern": r"^[^\u0000]*$", "maxLength": 131_072}
+FILENAME: Json = {**_TEXT, "description": "Relative to the workspace, without `..`"}
 BYTES: Json = {"type": "string", "format": "binary"}
 
 
@@ -53,18 +53,25 @@ _ERROR = {
     "solution": _TEXT,
 }
 
-SIZE = record({}, {"size": nullable({"type": "string", "description": "Such as 100M"})})
+SIZE = record(
+    {},
+    {
+        "size": nullable(
+            {"type": "string", "pattern": "^[1-9][0-9]{0,3}[kKmMgG]$", "description": "Such as 100M"}
+        )
+    },
+)
 FORCE = record({}, {"force": nullable(_FLAG)})
-CONTENT = record({"filename": _TEXT, "content": _TEXT}, {"mode": nullable({**_COUNT, "maximum": 0o7777})})
+CONTENT = record({"filename": FILENAME, "content": _TEXT}, {"mode": nullable({**_COUNT, "maximum": 0o7777})})
 FORM = record({"file": BYTES})
 COMMAND = record(
-    {"command": {**_WORD, "minLength": 1}}, {"args": nullable(listing(_WORD)), "timeout": _SECONDS}
+    {"command": {**_TEXT, "minLength": 1}}, {"args": nullable(listing(_TEXT)), "timeout": _SECONDS}
 )
 SCRIPT = record(
     {"code": _TEXT},
     {
-        "filename": nullable(_TEXT),
-        "args": nullable(listing(_WORD)),
+        "filename": nullable(FILENAME),
+        "args": nullable(listing(_TEXT)),
         "script_type": nullable({"enum": ["python", "shell"]}),
         "output_params": nullable(listing(_TEXT)),
         "timeout": _SECONDS,
@@ -83,15 +90,18 @@ HANDLER = record(
 DOCUMENTS = record(
     {
         "file_params": listing(
-            record({"docid": _TEXT}, {"rev": nullable(_TEXT), "savename": nullable(_TEXT)}),
+            record(
+                {"docid": {**_TEXT, "minLength": 1}},
+                {"rev": nullable(_TEXT), "savename": nullable(FILENAME)},
+            ),
             minItems=1,
             maxItems=MOST_DOCUMENTS,
         )
     },
     {
         "efast_url": nullable(_TEXT),
-        "save_path": nullable(_TEXT),
-        "token": nullable(_TEXT),
+        "save_path": nullable(FILENAME),
+        "token": nullable({**_TEXT, "pattern": "^[!-~]{1,8192}$"}),
         "timeout": _SECONDS,
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
@@ -15,14 +16,14 @@ from sandlot.contracts.errors import NotFound, SandlotError, Unsupported
 from sandlot.contracts.lease import State
 from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.quantity import Bytes
-from sandlot.contracts.service import SandboxStatus
-from sandlot.contracts.spec import Limits
-from sandlot.contracts.streams import ended
+from sandlot.contracts.service import SandboxStatus, Service
+from sandlot.contracts.spec import Limits, SandboxSpec
 from sandlot.server import answers
 from sandlot.server.access import caller_of, service_of
 from sandlot.server.lifecycle import OwnService
 
 from . import asked
+from .files import beneath
 from .reading import body_of, named, new_session
 from .replies import superset
 from .sizes import USUAL
@@ -54,7 +55,8 @@ class Sessions:
             raise HTTPException(409, f"session {name!r} exists already: delete it, or use it as it is")
         self._being_made.add(key)
         try:
-            status = await answers.unless_gone(request, _made(request, name, size))
+            making = made(service_of(request), name, new_session(request), size)
+            status = await answers.unless_gone(request, making)
         finally:
             self._being_made.discard(key)
         return superset(
@@ -133,17 +135,21 @@ async def _exists(service: OwnService, name: str) -> bool:
         return False
 
 
-async def _made(request: Request, name: str, size: tuple[str, Bytes] | None) -> SandboxStatus:
-    """A new session of *size*. Raises Unsupported where that cannot be enforced and is not the usual one."""
-    service = service_of(request)
+async def made(
+    service: Service, name: str, spec: SandboxSpec, size: tuple[str, Bytes] | None
+) -> SandboxStatus:
+    """A session of *size*, as it was said and read; otherwise as *spec* has it.
+
+    Raises Unsupported where the size cannot be enforced, unless it is the usual one: it is dropped then.
+    """
     if size is None:
-        return await service.ensure(name, new_session(request))
+        return await service.ensure(name, spec)
     try:
-        return await service.ensure(name, new_session(request, Limits(disk=size[1])))
+        return await service.ensure(name, replace(spec, limits=Limits(disk=size[1])))
     except Unsupported:
         if size[0] not in USUAL:
             raise
-        return await service.ensure(name, new_session(request))
+        return await service.ensure(name, spec)
 
 
 def _place(found: SandboxStatus) -> dict[str, Any]:
@@ -156,8 +162,7 @@ async def _files(service: OwnService, name: str) -> list[dict[str, Any]]:
     box = await service.reach(name)
     if Feature.FILES not in box.features:
         return []
-    async with ended(cast("Files", box).list(WORKSPACE)) as entries:
-        found = [entry async for entry in entries if entry["kind"] == "file"]
+    found = [entry async for entry in beneath(cast("Files", box), WORKSPACE, is_deep=False)]
     return [
         {
             "filename": entry["name"],
