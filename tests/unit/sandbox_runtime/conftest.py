@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import functools
 import os
 import subprocess
 import sys
@@ -8,10 +10,31 @@ from pathlib import Path
 
 import pytest
 
+from sandlot.contracts.capability import Feature
+from sandlot.testing.engines import make_engine
 from tests.unit.local.machine import data_directory, obstacle
 
 SandboxRun = Callable[..., "subprocess.CompletedProcess[str]"]
 PROGRAM = "from sandlot.compat.sandbox_runtime.cli.main import main; raise SystemExit(main())"
+
+
+@functools.cache
+def _bounds_memory() -> bool:
+    async def probe() -> bool:
+        engine = make_engine("bubblewrap")
+        try:
+            return Feature.LIMIT_MEMORY in (await engine.probe()).features
+        finally:
+            await engine.close()
+
+    return asyncio.run(probe())
+
+
+@pytest.fixture
+def bounded() -> None:
+    """For tests of a memory limit, which not every user of every machine can have."""
+    if not _bounds_memory():
+        pytest.skip("nothing here bounds the memory of a sandbox")
 
 
 @pytest.fixture(scope="package")

@@ -23,6 +23,7 @@ from sandlot.compat.sandbox_runtime import (
 pytestmark = [pytest.mark.engine, pytest.mark.needs_engine("bubblewrap"), pytest.mark.timeout(120)]
 
 ECHO = "def handler(event): return event"
+BOMB = "def handler(event): return len(bytearray(900 << 20))"
 GOES_ON = "def handler(event): return 'went on'"
 
 
@@ -40,7 +41,7 @@ class Caller:
 def call(data: Path) -> Iterator[Caller]:
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv("SANDLOT_DATA_DIRECTORY", str(data))
-        executor = LambdaSandboxExecutor(AsyncSandboxPool(2, SandboxConfig(memory_limit=128 * 1024)))
+        executor = LambdaSandboxExecutor(AsyncSandboxPool(2))
         yield Caller(executor)
         executor.shutdown()
 
@@ -80,7 +81,6 @@ ENDS = [
     ("import os\ndef handler(event): os._exit(0)", 3, "exited", "exit code 0 before its handler returned"),
     ("import os\ndef handler(event): os._exit(9)", 9, "exited", "exit code 9 before its handler returned"),
     ("import os\ndef handler(event): os.kill(os.getpid(), 9)", 137, "signalled", "signal 9"),
-    ("def handler(event): return len(bytearray(900 << 20))", 137, "out_of_memory", "out of memory"),
 ]
 
 
@@ -89,6 +89,22 @@ def test_every_end_is_told_apart(call: Caller, code: str, exit_code: int, reason
     done = call(code)
     assert (done.exit_code, done.reason, done.result) == (exit_code, reason, None)
     assert said in done.stderr
+    assert call(GOES_ON).result == "went on"
+
+
+@pytest.mark.usefixtures("bounded")
+def test_a_memory_bomb_is_told_apart_too(call: Caller) -> None:
+    pool = AsyncSandboxPool(1, SandboxConfig(memory_limit=128 * 1024))
+
+    async def scene() -> StandardExecutionResult:
+        try:
+            return await LambdaSandboxExecutor(pool).invoke(BOMB, {})
+        finally:
+            await pool.shutdown()
+
+    done = asyncio.run(scene())
+    assert (done.exit_code, done.reason, done.result) == (137, "out_of_memory", None)
+    assert "out of memory" in done.stderr
     assert call(GOES_ON).result == "went on"
 
 

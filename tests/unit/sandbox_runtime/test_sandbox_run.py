@@ -83,10 +83,14 @@ def test_a_time_that_is_over_is_told_with_what_came_before(sandbox_run: SandboxR
     assert "Error: Execution timed out after 1 seconds" in done.stderr
 
 
-def test_settings_hold_here_too_and_what_cannot_be_enforced_is_a_start_error(sandbox_run: SandboxRun) -> None:
+def test_a_sandbox_that_cannot_be_started_is_told(sandbox_run: SandboxRun) -> None:
     refused = sandbox_run(ECHO, "-q", SANDLOT_ENGINE="nowhere")
     assert refused.returncode == 4
     assert "nowhere" in refused.stderr + refused.stdout
+
+
+@pytest.mark.usefixtures("bounded")
+def test_settings_hold_here_too(sandbox_run: SandboxRun) -> None:
     small = sandbox_run("def handler(event): return len(bytearray(900 << 20))", "-q", SANDLOT_MEMORY="64Mi")
     assert small.returncode == 137
     assert "out of memory" in small.stdout
