@@ -44,6 +44,13 @@ class Background:
                 concurrent.futures.wait([outcome])
             raise
 
+    def begin(self, work: Coroutine[Any, Any, Value]) -> concurrent.futures.Future[Value]:
+        """What will be the result of *work*, which has begun; cancelling it cancels the work."""
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("this sandbox is closed: make another one")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def iterate(self, iterator: AsyncIterator[Value]) -> Iterator[Value]:
         """The values of *iterator*; leaving early closes it."""
         try:

@@ -12,6 +12,8 @@ LONGEST_MODULE = 300
 LONGEST_FUNCTION = 60
 FUNCTION_P95 = 35
 DEEPEST_FOLDER = 3
+DEEP_BY_DECREE = "compat/sandbox_runtime/sandbox/"
+"""Where a predecessor's programs look for its modules is not ours to choose."""
 
 everything = (*modules(), *modules(ROOT / "tests"), *modules(ROOT / "examples"))
 of_modules = pytest.mark.parametrize("module", everything, ids=lambda module: module.name)
@@ -40,5 +42,6 @@ def test_most_functions_are_far_shorter() -> None:
 
 
 def test_folders_are_shallow() -> None:
-    depths = {module.name: len(module.path.relative_to(PACKAGE).parent.parts) for module in modules()}
-    assert not [name for name, depth in depths.items() if depth > DEEPEST_FOLDER]
+    folders = {str(module.path.relative_to(PACKAGE).parent) for module in modules()}
+    ours = [folder for folder in folders if not folder.startswith(DEEP_BY_DECREE)]
+    assert not [folder for folder in ours if folder.count("/") >= DEEPEST_FOLDER]

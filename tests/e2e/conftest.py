@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import sandbox_runtime
 from tests.e2e.original import COMMANDS, Original, install
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,3 +26,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Original:
     """One of the original packages in a venv of its own."""
     return install(request.param, tmp_path_factory.mktemp(f"noxrunner-{request.param}"))
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a venv that holds the original Sandbox Runtime."""
+    return sandbox_runtime.install(tmp_path_factory.mktemp("sandbox-runtime"))

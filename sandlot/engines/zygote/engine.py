@@ -144,6 +144,8 @@ class ZygoteEngine(KeeperEngine):
         task = self._zygotes.get(stock)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = self._zygotes[stock] = asyncio.ensure_future(self._raised(stock))
+            # Whoever waits hears of a failure, and after a close nobody may wait any more.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(task)
 
     def _forget(self, stock: str, zygote: _Zygote) -> None:

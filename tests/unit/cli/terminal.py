@@ -55,11 +55,13 @@ class Screen:
 
 
 @contextmanager
-def screen(*words: str, env: Mapping[str, str], rows: int = 33, columns: int = 99) -> Iterator[Screen]:
-    """`sandlot` with *words* on a terminal of its own, which is its controlling one."""
+def screen(
+    *words: str, env: Mapping[str, str], rows: int = 33, columns: int = 99, module: str = "sandlot.cli.main"
+) -> Iterator[Screen]:
+    """`sandlot`, or the main of *module*, with *words* on a terminal of its own, its controlling one."""
     ours, theirs = pty.openpty()
     script = "import sys, fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-    script += "from sandlot.cli.main import main; sys.exit(main())"
+    script += f"from {module} import main; sys.exit(main())"
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     with subprocess.Popen(
         [sys.executable, "-c", script, *words],

@@ -1,0 +1,1 @@
+"""Handlers in sandboxes of this machine."""

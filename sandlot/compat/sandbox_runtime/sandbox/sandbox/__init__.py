@@ -1,0 +1,1 @@
+"""Where handlers run: the configuration, one sandbox, a pool of them."""

@@ -1,0 +1,1 @@
+"""Sessions of a Sandbox Runtime service, for asynchronous programs."""
