@@ -35,7 +35,7 @@ def boundary_of(content_type: str) -> bytes:
 
 
 def part_from(disposition: bytes) -> Part:
-    """What the Content-Disposition of a part tells. Escapes in a file's name are undone: clients write them."""
+    """What a part's Content-Disposition tells. Escapes in a name of a file are undone: clients write them."""
     media, options = parse_options_header(disposition)
     if media != b"form-data":
         return Part("", "")
