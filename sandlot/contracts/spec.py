@@ -129,11 +129,32 @@ class WorkspaceKind(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """How much fits into an image."""
+
+    size: int
+    """Bytes of the whole image."""
+    inodes: int
+    """Files and directories."""
+
+    @classmethod
+    def of(cls, limits: Limits) -> Bounds:
+        """What *limits* ask for, and the defaults where they ask for nothing."""
+        wanted = limits.or_else(DEFAULT_LIMITS)
+        return cls(int(wanted.disk or 0), int(wanted.inodes or 0))
+
+
+@dataclass(frozen=True)
 class KeptWorkspace:
     """A workspace that outlives its boxes: one box at a time has it. Services make them, never callers."""
 
     name: str
     kind: WorkspaceKind
+    blank: Optional[Bounds] = None
+    """Of a workspace that no box has had and nobody remembers yet: what it was asked to hold.
+
+    An engine may put another empty one of the same kind and bounds in its place.
+    """
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a name below the workspaces' directory."""

@@ -67,9 +67,10 @@ class KeptBox:
 class Keeper:
     """A running keeper; close it, or use it as `async with await Keeper.start() as keeper`."""
 
-    def __init__(self, started: Started) -> None:
-        """Use `start`."""
+    def __init__(self, started: Started, store: Path) -> None:
+        """Use `start`; *store* is where its kept workspaces lie."""
         self._started = started
+        self.store = store
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[Powers] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -182,6 +183,13 @@ class Keeper:
         """Change the limits of a parked box, before anything runs in it. Raises StartFailed, BoxDied."""
         await self._connection.ask("fit", {"box": box.number, "fit": asdict(fit)}, lambda _: None)
 
+    async def furnish(self, box: KeptBox, image: int) -> None:
+        """Mount the open file *image*, an empty file system, as the workspace of a parked box; once.
+
+        The descriptor stays the caller's. Raises StartFailed, Unsupported, Conflict, BoxDied.
+        """
+        await self._connection.ask("furnish", {"box": box.number}, lambda _: None, (image,))
+
     async def sweep(self) -> int:
         """Remove what dead keepers left behind; the number of things removed."""
         return await self._connection.ask("sweep", {}, lambda ok: int(ok["removed"]))
@@ -210,7 +218,7 @@ class Keeper:
 
     @classmethod
     async def _attempt(cls, run_directory: Path, store: Path, *, plain: str) -> Self:
-        keeper = cls(start(run_directory, store, plain))
+        keeper = cls(start(run_directory, store, plain), store)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 keeper._powers = await keeper._ready

@@ -124,6 +124,23 @@ def open_kept(store: str, wanted: KeptMount) -> Kept:
         os.close(directory)
 
 
+def adopt(image: int) -> Kept:
+    """The open file *image*, which has no name yet, locked; that descriptor stays the caller's. Refusal.
+
+    The lock is on an open file description of our own: whoever lends the image must not hold it.
+    """
+    if not stat.S_ISREG(os.fstat(image).st_mode):
+        raise Refusal("start_failed", "what was lent as an image is a file of another kind")
+    lock = os.open(f"/proc/self/fd/{image}", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if not _has_locked(lock, fcntl.LOCK_EX):
+            raise Refusal("conflict", "this image is another box's: make another one")
+        return Kept(lock, os.open(f"/proc/self/fd/{image}", os.O_RDWR | os.O_CLOEXEC))
+    except (OSError, Refusal):
+        os.close(lock)
+        raise
+
+
 def unmount(target: str) -> None:
     """Unmount what is at *target*; where something still uses it, it goes with its last user."""
     try:

@@ -36,8 +36,11 @@ class Loan:
         self._is_coming = self._is_mounted = False
 
     @classmethod
-    def begin(cls, supplies: Supplies, number: int, wanted: KeptMount, owner: tuple[int, int]) -> Loan:
-        """Lock the workspace *wanted* for box *number* of *owner*, a uid and a gid of the host. Refusal."""
+    def begin(cls, supplies: Supplies, number: int, wanted: KeptMount | int, owner: tuple[int, int]) -> Loan:
+        """Lock the workspace *wanted* for box *number* of *owner*, a uid and a gid of the host. Refusal.
+
+        It goes by its name, or is the descriptor of an image that has none yet.
+        """
         spaces = supplies.workspaces
         if spaces is None:
             why = "; ".join(supplies.powers.missing) or "no reason known"

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import census, packets, warden
@@ -83,19 +83,17 @@ class Nursery:
 
     def fit(self, request: int, number: int, fit: Fit) -> None:
         """Change what a parked box was made with, before anything runs in it. Refusal."""
-        box = self._parked.get(number)
-        if box is None:
-            raise Refusal("not_found", f"there is no parked box {number}")
+        box = self._found(number)
         box.fit(fit)
         if fit.kept is None:
             self._tell({"id": request, "ok": {}})
-            return
+        else:
+            box.furnish(fit.kept, self._supplies, self._boxes.helpers, self._furnished(request))
 
-        def told(failure: str) -> None:
-            refusal = {"code": "start_failed", "message": f"its workspace could not be mounted: {failure}"}
-            self._tell({"id": request, **({"error": refusal} if failure else {"ok": {}})})
-
-        box.furnish(fit.kept, self._supplies, self._boxes.helpers, told)
+    def furnish(self, request: int, number: int, image: int) -> None:
+        """Mount the open, unnamed *image* in a parked box: it is that box's until its end. Refusal."""
+        box = self._found(number)
+        box.furnish(image, self._supplies, self._boxes.helpers, self._furnished(request))
 
     def has(self, number: int) -> bool:
         """Whether box *number* is one of these."""
@@ -116,6 +114,21 @@ class Nursery:
     def consumption(self, number: int) -> Mapping[str, Any]:
         """As Boxes.consumption."""
         return self._parked[number].consumption()
+
+    def _found(self, number: int) -> ParkedBox:
+        box = self._parked.get(number)
+        if box is None:
+            raise Refusal("not_found", f"there is no parked box {number}")
+        return box
+
+    def _furnished(self, request: int) -> Callable[[str], None]:
+        """The answer to *request*, given once it is known whether a workspace was mounted."""
+
+        def told(failure: str) -> None:
+            refusal = {"code": "start_failed", "message": f"its workspace could not be mounted: {failure}"}
+            self._tell({"id": request, **({"error": refusal} if failure else {"ok": {}})})
+
+        return told
 
     def settle(self) -> float | None:
         """Take away what ended; the seconds after which to look again, None when nothing is going away."""

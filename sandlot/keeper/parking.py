@@ -135,8 +135,7 @@ class ParkedBox:
 
     def fit(self, fit: Fit) -> None:
         """Give it other limits and another size of its workspace. Refusal, after which it is to be killed."""
-        if self.is_ending or not self.stands:
-            raise Refusal("start_failed", f"parked box {self.number} has ended")
+        self._demand_life()
         try:
             if self.group is not None:
                 self.group.limit(fit.limits)
@@ -145,14 +144,24 @@ class ParkedBox:
             raise Refusal("start_failed", f"the box could not be fitted: {error}") from error
 
     def furnish(
-        self, wanted: KeptMount, supplies: Supplies, helpers: Helpers, told: Callable[[str], None]
+        self, wanted: KeptMount | int, supplies: Supplies, helpers: Helpers, told: Callable[[str], None]
     ) -> None:
-        """Mount the kept workspace *wanted* in it; *told* gets why it failed, or nothing. Refusal."""
+        """Mount the kept workspace *wanted* in it, which may be the descriptor of an image without a name.
+
+        *told* gets why it failed, or nothing. Refusal, also for a second one.
+        """
+        self._demand_life()
+        if self.loan is not None:
+            raise Refusal("conflict", f"parked box {self.number} has a workspace: take another box")
         try:
             self.loan = Loan.begin(supplies, self.number, wanted, self._owner())
             self.loan.bring(self.pidfd, helpers, told)
         except OSError as error:
             raise Refusal("start_failed", f"its workspace could not be mounted: {error}") from error
+
+    def _demand_life(self) -> None:
+        if self.is_ending or not self.stands:
+            raise Refusal("start_failed", f"parked box {self.number} has ended")
 
     def kill(self, request: int | None) -> None:
         """Kill all of it: its pid namespace dies with its first process."""

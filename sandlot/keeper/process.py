@@ -131,12 +131,8 @@ class KeeperProcess:
             case "spawn" if request.launch is not None:
                 errors = self._boxes.spawn(request.id, request.launch, descriptors)
                 self._poll.register(errors, select.POLLIN)
-            case "zygote" if request.order is not None:
-                self._nursery.raise_zygote(request.id, request.order)
-            case "park" if request.limits is not None:
-                self._nursery.park(request.id, request.zygote, request.limits, descriptors)
-            case "fit" if request.fit is not None:
-                self._nursery.fit(request.id, request.box, request.fit)
+            case "zygote" | "park" | "fit" | "furnish":
+                self._nurse(request, descriptors)
             case "kill" if self._nursery.has(request.box):
                 self._nursery.kill(request.id, request.box)
             case "kill":
@@ -149,6 +145,16 @@ class KeeperProcess:
                 self._tell({"id": request.id, "ok": {"removed": sweep.sweep(self._supplies)}})
             case _:
                 self._tell({"id": request.id, "ok": protocol.powers_fields(self._supplies.powers)})
+
+    def _nurse(self, request: protocol.Request, descriptors: Sequence[int]) -> None:
+        if request.order is not None:
+            self._nursery.raise_zygote(request.id, request.order)
+        elif request.limits is not None:
+            self._nursery.park(request.id, request.zygote, request.limits, descriptors)
+        elif request.fit is not None:
+            self._nursery.fit(request.id, request.box, request.fit)
+        else:
+            self._nursery.furnish(request.id, request.box, descriptors[0])
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         self._queue.append(protocol.encode(message))

@@ -55,7 +55,7 @@ def parse_request(packet: bytes, descriptors: int) -> Request:
         raise Refusal("invalid", f"verb {verb!r} is none of {', '.join(sorted(_VERB_FIELDS))}")
     demand_fields(verb, message, {"id", "verb", *_VERB_FIELDS[verb]})
     asked = number(message, "id")
-    if verb not in ("spawn", "park") and descriptors:
+    if verb not in ("spawn", "park", "furnish") and descriptors:
         raise Refusal("invalid", f"{verb} takes no descriptors, {descriptors} came")
     if verb == "spawn":
         launch = _parse_launch(message["launch"])
@@ -68,6 +68,9 @@ def parse_request(packet: bytes, descriptors: int) -> Request:
         demand("number of descriptors", descriptors, descriptors == len("012"), "3")
         limits = Limits(**record(Limits, message["limits"]))
         return Request(asked, verb, zygote=number(message, "zygote"), limits=limits)
+    if verb == "furnish":
+        demand("number of descriptors", descriptors, descriptors == 1, "1")
+        return Request(asked, verb, box=number(message, "box"))
     if verb == "fit":
         fit = record(Fit, message["fit"])
         fit["limits"] = Limits(**record(Limits, fit["limits"]))
@@ -111,6 +114,7 @@ _VERB_FIELDS: Mapping[str, frozenset[str]] = {
     "zygote": frozenset({"order"}),
     "park": frozenset({"zygote", "limits"}),
     "fit": frozenset({"box", "fit"}),
+    "furnish": frozenset({"box"}),
     "kill": frozenset({"box"}),
     "usage": frozenset({"box"}),
     "sweep": frozenset(),

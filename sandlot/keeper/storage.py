@@ -78,6 +78,31 @@ class WorkspaceStore:
             else:
                 raise InvalidSpec(f"a workspace of kind {kind.value} is not kept: use image or directory")
 
+    def blank(self, size: int, inodes: int) -> int:
+        """The descriptor of a new, empty image of these bounds that has no name: closed, it is gone.
+
+        Raises as `create`.
+        """
+        with self._opened() as directory:
+            with self._proving:
+                template = self._template(directory, size, inodes)
+            return _unnamed_image(directory, template)
+
+    def replace(self, name: str, image: int) -> None:
+        """Let *image*, made by `blank`, be the workspace *name*, which was an image that nobody had used.
+
+        A crash in between leaves none of that name. Raises Conflict when *image* has a name, DiskFull.
+        """
+        identifier(name, "workspace")
+        if os.fstat(image).st_nlink:
+            raise Conflict(f"the image meant for workspace {name!r} has a name already: make another one")
+        with self._opened() as directory:
+            # No rename over it: that takes a name for the time between, and makes ext4 write the file at once
+            # (auto_da_alloc, ext4(5)).
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name + SUFFIX, dir_fd=directory)
+            _give_name(directory, name, image)
+
     def remove(self, name: str) -> None:
         """Delete a workspace and all that is in it; one that is not there is no error.
 
@@ -191,16 +216,30 @@ def _demand_room(directory: int, name: str, size: int) -> None:
 
 
 def _make_image(directory: int, name: str, template: Template) -> None:
-    descriptor = images.unnamed_file(directory)
+    image = _unnamed_image(directory, template)
     try:
-        template.write(descriptor)
-        os.link(f"/proc/self/fd/{descriptor}", name + SUFFIX, dst_dir_fd=directory, follow_symlinks=True)
+        _give_name(directory, name, image)
+    finally:
+        os.close(image)
+
+
+def _unnamed_image(directory: int, template: Template) -> int:
+    image = images.unnamed_file(directory)
+    try:
+        template.write(image)
+    except OSError as error:
+        os.close(image)
+        raise _full(error) from error
+    return image
+
+
+def _give_name(directory: int, name: str, image: int) -> None:
+    try:
+        os.link(f"/proc/self/fd/{image}", name + SUFFIX, dst_dir_fd=directory, follow_symlinks=True)
     except FileExistsError:
         raise _taken(name) from None
     except OSError as error:
         raise _full(error) from error
-    finally:
-        os.close(descriptor)
 
 
 def _discard(directory: int, name: str) -> None:

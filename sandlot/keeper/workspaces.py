@@ -52,12 +52,16 @@ class Workspaces:
             raise
         return path
 
-    def keep(self, path: str, wanted: KeptMount, *, is_inner: bool) -> tuple[Kept, str]:
-        """The kept workspace *wanted*, locked, and where to mount it: at *path*, or in there. Refusal."""
+    def keep(self, path: str, wanted: KeptMount | int, *, is_inner: bool) -> tuple[Kept, str]:
+        """The kept workspace *wanted*, locked, and where to mount it: at *path*, or in there. Refusal.
+
+        A number is the descriptor of an image that has no name yet.
+        """
         if is_inner:
             path = f"{path}/{INNER}"
             os.mkdir(path, 0o700)
-        return keeping.open_kept(self._store, wanted), path
+        kept = keeping.adopt(wanted) if isinstance(wanted, int) else keeping.open_kept(self._store, wanted)
+        return kept, path
 
 
 def remove(path: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from sandlot.contracts.capability import Viability
 from sandlot.contracts.engine import Box, Engine, Parked, Parking
 from sandlot.contracts.errors import SandlotError, StartFailed
-from sandlot.contracts.spec import SandboxSpec
+from sandlot.contracts.spec import Bounds, SandboxSpec
 
 from . import memory
 from .refill import Refill
@@ -40,6 +42,8 @@ class Pool:
         """Bounded by *rules*; *remaining* tells what memory the host has left."""
         self.name, self.isolation = engine.name, engine.isolation
         self._engine = engine
+        # A caller may ask for any bounds: only boxes with those of the specs it is warmed for are made ahead.
+        self._blanks: set[Bounds] = set()
         self._refill = Refill(engine.name, engine, rules or Rules(), remaining)
 
     def warm(self, specs: Iterable[SandboxSpec]) -> None:
@@ -51,6 +55,7 @@ class Pool:
                 _log.warning("no boxes of %s are made ahead: %s", self.name, error.message)
                 continue
             if name is not None:
+                self._blanks.update(_blank(spec))
                 self._refill.keep(name)
 
     async def probe(self) -> Viability:
@@ -58,16 +63,19 @@ class Pool:
 
     async def create(self, spec: SandboxSpec) -> Box:
         """As Engine.create. Raises PoolExhausted when no box can be had in time."""
-        name = self._engine.stock(spec)
-        if name is None:
-            return await self._engine.create(spec)
         for _ in range(_TRIES):
+            name = self._stock(spec)
+            if name is None:
+                return await self._engine.create(spec)
             parked = await self._refill.next(name)
             try:
                 return await self._claimed(parked, spec)
             except StartFailed:
                 self._refill.shelf(name).dead += 1
-        return await self._claimed(await self._refill.next(name, is_fresh=True), spec)
+        last = self._engine.stock(_for_its_own(spec))
+        if last is None:
+            return await self._engine.create(spec)
+        return await self._claimed(await self._refill.next(last, is_fresh=True), spec)
 
     async def sweep(self) -> int:
         return await self._engine.sweep()
@@ -82,9 +90,34 @@ class Pool:
         """The numbers of every stock."""
         return tuple(shelf.supply(self.name) for shelf in self._refill)
 
+    def _stock(self, spec: SandboxSpec) -> str | None:
+        """The stock to take a box for *spec* from: one with blank workspaces while it has some ready."""
+        plain = self._engine.stock(_for_its_own(spec))
+        if not self._blanks.intersection(_blank(spec)):
+            return plain
+        name = self._engine.stock(spec)
+        if name is None or name == plain:
+            return plain
+        shelf = self._refill.shelf(name)
+        if shelf.ready:
+            return name
+        # Mounting the workspace in a box that is ready takes less time than to make a box and mount it there.
+        shelf.asked, shelf.misses = asyncio.get_running_loop().time(), shelf.misses + 1
+        return plain
+
     async def _claimed(self, parked: Parked, spec: SandboxSpec) -> Box:
         try:
             return await self._engine.claim(parked, spec)
         except BaseException:
             self._refill.discard(parked)
             raise
+
+
+def _blank(spec: SandboxSpec) -> tuple[Bounds, ...]:
+    """The bounds of the blank workspace of *spec*, where it has one."""
+    return () if spec.workspace is None or spec.workspace.blank is None else (spec.workspace.blank,)
+
+
+def _for_its_own(spec: SandboxSpec) -> SandboxSpec:
+    """*spec*, content with no other workspace than the one it names."""
+    return spec if spec.workspace is None else replace(spec, workspace=replace(spec.workspace, blank=None))

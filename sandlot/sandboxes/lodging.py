@@ -152,7 +152,7 @@ class Lodging:
             await asyncio.sleep(_PAUSE)
 
     async def _raise(self, before: Record) -> Box:
-        box = await self._means.engine.create(before.box_spec())
+        box = await self._means.engine.create(before.box_spec(is_blank=self.is_new))
         try:
             running = self.record.running(box)
             self._note(running.claimed(self._means.clock(), None) if self.is_new else running)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sandlot.contracts.engine import Engine
-from sandlot.contracts.spec import DEFAULT_LIMITS, SandboxSpec, WorkspaceKind
+from sandlot.contracts.spec import SandboxSpec, WorkspaceKind
 
 from .census import Tally
 from .gate import Gate
@@ -59,9 +59,8 @@ class Means:
     async def furnish(self, record: Record) -> None:
         """Make the workspace of *record*, when it is one to be kept."""
         if record.is_durable and self.store is not None:
-            limits = record.spec.limits.or_else(DEFAULT_LIMITS)
-            size, inodes = int(limits.disk or 0), int(limits.inodes or 0)
-            await finished(self.store.create, record.key, record.kind, size, inodes)
+            bounds = record.bounds
+            await finished(self.store.create, record.key, record.kind, bounds.size, bounds.inodes)
 
     async def clear(self, record: Record) -> None:
         """Remove the workspace of *record*, when it was one to be kept."""

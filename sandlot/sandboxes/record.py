@@ -9,7 +9,13 @@ from sandlot.contracts.engine import Box
 from sandlot.contracts.lease import Ending, Lease, State
 from sandlot.contracts.quantity import Seconds
 from sandlot.contracts.service import SandboxStatus
-from sandlot.contracts.spec import Isolation, KeptWorkspace, SandboxSpec, WorkspaceKind
+from sandlot.contracts.spec import (
+    Bounds,
+    Isolation,
+    KeptWorkspace,
+    SandboxSpec,
+    WorkspaceKind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,15 @@ class Record:
         """Whether only the record is left."""
         return self.state is State.ENDED
 
-    def box_spec(self) -> SandboxSpec:
-        """What an engine is asked for: the spec, on this sandbox's workspace."""
-        workspace = KeptWorkspace(self.key, self.kind) if self.is_durable else None
+    @property
+    def bounds(self) -> Bounds:
+        """What its workspace was asked to hold."""
+        return Bounds.of(self.spec.limits)
+
+    def box_spec(self, *, is_blank: bool = False) -> SandboxSpec:
+        """What an engine is asked for: the spec, on this sandbox's workspace, which *is_blank* at first."""
+        blank = self.bounds if is_blank else None
+        workspace = KeptWorkspace(self.key, self.kind, blank) if self.is_durable else None
         return replace(self.spec, workspace=workspace)
 
     def running(self, box: Box) -> Record:

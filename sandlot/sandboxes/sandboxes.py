@@ -65,7 +65,8 @@ class Sandboxes:
         self._tombstones = Tombstones()
         self._expiry: Expiry[Key] = Expiry(clock, self._due, self._forget_outdated)
         self._proving: asyncio.Future[Mapping[WorkspaceKind, str | None]] | None = None
-        self._afterwards = Afterwards()
+        self.afterwards = Afterwards()
+        """What goes on when nobody waits for it any more, but `close`."""
         self._clearing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -90,7 +91,7 @@ class Sandboxes:
         key = owner, identifier(name, "sandbox")
         spec = without_image(spec, self._house.images)
         wanted = settled(spec, self._house.defaults)
-        kinds = kinds_to_try(self._house.workspaces, wanted.ttl, await self._proven())
+        kinds = kinds_to_try(self._house.workspaces, wanted.ttl, await self.proven())
         while True:
             self._refuse_when_closed()
             lodging = self._lodgings.get(key)
@@ -165,7 +166,7 @@ class Sandboxes:
         try:
             yield box
         finally:
-            over = self._afterwards.do(box.close(), "a box whose command has ended")
+            over = self.afterwards.do(box.close(), "a box whose command has ended")
             over.add_done_callback(lambda _: self._commands.leave(owner))
 
     def census(self) -> Census:
@@ -197,7 +198,7 @@ class Sandboxes:
         lodgings = tuple(self._lodgings.values())
         try:
             await asyncio.gather(*(each.leave(EndReason.SHUTDOWN, keep=True) for each in lodgings))
-            await self._afterwards.over()
+            await self.afterwards.over()
         finally:
             try:
                 await self._means.engine.close()
@@ -219,7 +220,8 @@ class Sandboxes:
             for name in strays:
                 await audit.quietly(finished(store.remove, name), name)
 
-    async def _proven(self) -> Collection[WorkspaceKind]:
+    async def proven(self) -> Collection[WorkspaceKind]:
+        """What kept workspaces can lie on here; it takes a moment the first time."""
         if self._means.store is None:
             return ()
         if self._proving is None:
@@ -289,7 +291,7 @@ class Sandboxes:
 
     def _forget(self, keys: Collection[str]) -> None:
         if keys:
-            self._afterwards.do(self._means.registry.forget(keys), "ended sandboxes")
+            self.afterwards.do(self._means.registry.forget(keys), "ended sandboxes")
 
     def _refuse_when_closed(self) -> None:
         if self._closing is not None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.errors import BoxDied, EngineUnavailable, NotFound, StartFailed
-from sandlot.contracts.spec import Isolation, SandboxSpec
+from sandlot.contracts.spec import Bounds, Isolation, SandboxSpec
 from sandlot.environments import agent, registry
-from sandlot.environments.environment import SYSTEM
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.orders import ZygoteOrder
+from sandlot.keeper.storage import WorkspaceStore
 from sandlot.link.agentbox import AgentBox
 from sandlot.link.channel import open_pipes
 from sandlot.link.greeting import Greeted, greet
@@ -24,6 +24,8 @@ from ..keeping import START_DEADLINE, KeeperEngine, KeptLife
 from ..kept import missing_walls
 from ..layout import host_layout
 from . import tree
+from .lent import LentImage
+from .stocks import ZygoteStock
 from .terms import NAME, REMOVABLE, Terms
 
 LOAD_DEADLINE = 60.0
@@ -38,12 +40,16 @@ class Parked:
     greeted: Greeted
     keeper: Keeper
     terms: Terms
+    image: LentImage | None = None
+    """What stands at its workspace, where it is of a stock with images."""
 
     async def ended(self) -> None:
         await self.kept.exit
 
     async def discard(self) -> None:
         self.greeted.calls.connection.close()
+        if self.image is not None:
+            self.image.close()
         await self.kept.kill()
 
 
@@ -71,6 +77,7 @@ class ZygoteEngine(KeeperEngine):
         super().__init__(without=without)
         self._zygotes: dict[str, asyncio.Task[_Zygote]] = {}
         self._terms: Terms | None = None
+        self._store: WorkspaceStore | None = None
 
     def obstacle(self) -> tuple[str, str] | None:
         return None
@@ -78,46 +85,70 @@ class ZygoteEngine(KeeperEngine):
     def stock(self, spec: SandboxSpec) -> str | None:
         if self._terms is not None:
             self._terms.grant(spec)
-        return spec.environment or SYSTEM
+        return ZygoteStock.of(spec).name
 
     async def park(self, stock: str) -> Parked:
+        wanted = ZygoteStock.named(stock)
+        parked = await self._park(wanted.environment)
+        return parked if wanted.bounds is None else await self._with_image(parked, wanted.bounds)
+
+    async def _park(self, environment: str) -> Parked:
         try:
-            zygote = await self._zygote(stock)
+            zygote = await self._zygote(environment)
         except BoxDied:  # the keeper ended while it loaded
-            zygote = await self._zygote(stock)
+            zygote = await self._zygote(environment)
         try:
             return await self._parked(zygote)
         except (NotFound, BoxDied):  # the zygote or the keeper is gone: others are the whole repair
-            self._forget(stock, zygote)
+            self._forget(environment, zygote)
             if not zygote.keeper.is_alive:
                 await self._drop(zygote.keeper)
-            following = await self._zygote(stock)
+            following = await self._zygote(environment)
         try:
             return await self._parked(following)
         except NotFound as error:
-            raise StartFailed(f"two zygotes of environment {stock!r} ended: {error.message}") from error
+            raise StartFailed(f"two zygotes of environment {environment!r} ended: {error.message}") from error
+
+    async def _with_image(self, parked: Parked, bounds: Bounds) -> Parked:
+        """It with an empty image of *bounds* at its workspace, or nothing of it is left."""
+        furnished = parked
+        try:
+            image = LentImage(await self._images(parked.keeper), bounds)
+            furnished = replace(parked, image=image)
+            await image.bring(parked.keeper, parked.kept)
+        except BaseException:
+            await asyncio.shield(furnished.discard())
+            raise
+        return furnished
+
+    async def _images(self, keeper: Keeper) -> WorkspaceStore:
+        if self._store is None:
+            self._store = await asyncio.to_thread(WorkspaceStore, keeper.store)
+        return self._store
 
     async def claim(self, parked: Parked, spec: SandboxSpec) -> AgentBox:
         parked.greeted.reserve()
         try:
             granted = parked.terms.grant(spec)
-            fit = parked.terms.fit(spec, granted)
+            fit = parked.terms.fit(spec, granted, has_image=parked.image is not None)
             if fit is not None:
                 await parked.keeper.fit(parked.kept, fit)
             if parked.kept.exit.done():
                 raise StartFailed("the box died while it was parked")
+            if parked.image is not None:
+                await parked.image.give(spec)
         except BaseException:
             await asyncio.shield(parked.discard())
             raise
         facts = parked.terms.facts(spec, granted)
-        is_moved = fit is not None and fit.kept is not None
+        is_moved = parked.image is not None or (fit is not None and fit.kept is not None)
         parked.greeted.claim(granted.rlimits(), facts.patience, is_moved=is_moved)
         box = AgentBox.of(facts, parked.greeted)
         self._hold(box, parked.kept)
         return box
 
     async def _make(self, spec: SandboxSpec) -> tuple[AgentBox, KeptBox]:
-        parked = await self.park(spec.environment or SYSTEM)
+        parked = await self._park(ZygoteStock.of(spec).environment)
         return await self.claim(parked, spec), parked.kept
 
     async def _parked(self, zygote: _Zygote) -> Parked:

@@ -52,9 +52,14 @@ class Terms:
         hint = "; ".join(self._powers.missing)
         return grant(spec, self._features, engine=NAME, isolation=Isolation.NAMESPACE, hint=hint)
 
-    def fit(self, spec: SandboxSpec, granted: Grant) -> Fit | None:
-        """What a claim changes of a parked box; None when it was parked as it is wanted."""
+    def fit(self, spec: SandboxSpec, granted: Grant, *, has_image: bool = False) -> Fit | None:
+        """What a claim changes of a parked box; None when it was parked as it is wanted.
+
+        *has_image*: it has the image already that is to be the workspace of *spec*.
+        """
         kept, wanted = kept_mount(spec), self._limits(granted)
+        if has_image:
+            return None if wanted == self.limits else Fit(wanted, scratch=granted.scratch)
         if kept is not None:
             return Fit(wanted, scratch=granted.scratch, kept=kept)
         if wanted == self.limits and (granted.disk, granted.inodes) == (self._usual.disk, self._usual.inodes):

@@ -58,7 +58,7 @@ def test_a_keeper_of_the_wrong_power_or_place_is_refused(run_directory: Path, tm
 
 def test_a_keeper_that_ends_before_it_is_ready_is_an_error(run_directory: Path) -> None:
     async def scenario() -> None:
-        keeper = Keeper(starting.start(run_directory, run_directory, ""))
+        keeper = Keeper(starting.start(run_directory, run_directory, ""), run_directory)
         keeper._started.kill()
         with pytest.raises(EngineUnavailable, match="before it was ready"):
             await keeper._ready

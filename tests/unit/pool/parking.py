@@ -105,7 +105,11 @@ class ParkingEngine:
     def stock(self, spec: SandboxSpec) -> str | None:
         if spec.environment == "unknown":
             raise NotFound("there is no environment 'unknown'")
-        return None if spec.environment == "tailored" else spec.environment or "system"
+        if spec.environment == "tailored":
+            return None
+        workspace = spec.workspace
+        blank = "" if workspace is None or workspace.blank is None else f"/{workspace.blank.size}"
+        return (spec.environment or "system") + blank
 
     async def park(self, stock: str) -> ParkedBox:
         self.asked += 1
@@ -126,7 +130,8 @@ class ParkingEngine:
         if box.fate == "dead":
             raise StartFailed("it died while it was parked")
         assert box.fate == "parked", f"a box was claimed that is {box.fate}"
-        assert box.stock == self.stock(spec)
+        # A claim for a blank workspace can be served from the plain stock as well, never the other way round.
+        assert self.stock(spec) in (box.stock, f"{box.stock}/1")
         if self.refusal is not None:
             raise self.refusal
         box.fate = "claimed"

@@ -47,13 +47,34 @@ def test_boxes_are_ready_before_and_after_a_request(server: RunningServer) -> No
 def test_the_numbers_are_told_to_people_and_to_prometheus(server: RunningServer) -> None:
     _stock(server)
     words = [sys.executable, "-m", "sandlot.cli.main", "pool", "--url", server.url]
-    head, line = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
+    told = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode()
+    head, line, *_ = told.splitlines()
     assert head.split()[:3] == ["ENGINE", "STOCK", "READY"]
     assert line.split()[:3] == ["zygote", "system", "2"]
-    told = json.loads(subprocess.run([*words, "--json"], stdout=subprocess.PIPE, check=True).stdout)
-    assert [stock["engine"] for stock in told["stocks"]] == ["zygote"]
+    shape = json.loads(subprocess.run([*words, "--json"], stdout=subprocess.PIPE, check=True).stdout)
+    assert {stock["engine"] for stock in shape["stocks"]} == {"zygote"}
     text = ask(server, "GET", "/metrics").body.decode()
     assert 'sandlot_pool_ready{engine="zygote",stock="system"} 2.0' in text
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount images")
+def test_a_new_sandbox_finds_a_box_with_its_workspace_in_it_ready(server: RunningServer) -> None:
+    name = "system/536870912/100000"
+    while True:  # until it is full; the test's own time limit ends it otherwise
+        stocks = {
+            stock["stock"]: stock for stock in json.loads(ask(server, "GET", "/v1/pool").body)["stocks"]
+        }
+        if name in stocks and stocks[name]["ready"] == 2:
+            break
+    before = stocks[name]
+    assert ask(server, "PUT", "/v1/sandboxes/durable", {}).status in (200, 201)
+    line = {"cmd": ["sh", "-c", "echo kept > f; stat -f -c %T ."]}
+    answer = json.loads(ask(server, "POST", "/v1/sandboxes/durable/exec", line).body)
+    assert answer["stdout"] == "ext2/ext3\n"
+    stocks = {stock["stock"]: stock for stock in json.loads(ask(server, "GET", "/v1/pool").body)["stocks"]}
+    assert (stocks[name]["hits"], stocks[name]["misses"]) == (before["hits"] + 1, before["misses"])
+    assert ask(server, "DELETE", "/v1/sandboxes/durable").status in (200, 204)
 
 
 def test_no_pool_and_who_may_ask() -> None:

@@ -14,7 +14,7 @@ from sandlot.contracts.errors import (
 )
 from sandlot.contracts.lease import EndReason, State
 from sandlot.contracts.quantity import Seconds
-from sandlot.contracts.spec import SandboxSpec, WorkspaceKind
+from sandlot.contracts.spec import Bounds, SandboxSpec, WorkspaceKind
 from sandlot.sandboxes.house import House
 from tests.unit.sandboxes.house import LEASED, until
 from tests.unit.sandboxes.place import ME, Place, play
@@ -61,7 +61,9 @@ def test_a_box_that_dies_stops_a_durable_sandbox_and_the_next_use_starts_another
         await until(lambda: place.engine.living == [])
         await asyncio.gather(*(place.all.reach(ME, "one") for _ in range(20)))
         first, second = place.engine.boxes
-        assert first.spec.workspace == second.spec.workspace
+        assert first.spec.workspace is not None
+        assert first.spec.workspace.blank == Bounds(512 * 2**20, 100_000)
+        assert second.spec.workspace == replace(first.spec.workspace, blank=None)
         status = place.all.status(ME, "one")
         assert (status.state, status.ending) == (State.RUNNING, None)
         assert place.all.census().started == 2

@@ -19,7 +19,7 @@ from sandlot.contracts.errors import (
 )
 from sandlot.contracts.lease import EndReason, State
 from sandlot.contracts.quantity import Bytes, Seconds
-from sandlot.contracts.spec import KeptWorkspace, Limits, SandboxSpec, WorkspaceKind
+from sandlot.contracts.spec import Bounds, KeptWorkspace, Limits, SandboxSpec, WorkspaceKind
 from sandlot.sandboxes.house import House
 from sandlot.sandboxes.quota import Quota
 from tests.unit.sandboxes.house import LEASED, until
@@ -33,7 +33,8 @@ def test_a_leased_sandbox_is_made_on_a_workspace_of_its_own() -> None:
         assert (status.created, status.lease.expires) == (place.clock.now, place.clock.now + 900)
         ((name, kept),) = place.store.kept.items()
         assert kept == (WorkspaceKind.IMAGE, 2**20, 100_000)
-        assert place.engine.boxes[0].spec.workspace == KeptWorkspace(name, WorkspaceKind.IMAGE)
+        blank = Bounds(2**20, 100_000)
+        assert place.engine.boxes[0].spec.workspace == KeptWorkspace(name, WorkspaceKind.IMAGE, blank)
         assert len(name) == 32
 
     play(scene)
