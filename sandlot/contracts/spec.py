@@ -151,9 +151,9 @@ class KeptWorkspace:
     name: str
     kind: WorkspaceKind
     blank: Optional[Bounds] = None
-    """Of a workspace that no box has had and nobody remembers yet: what it was asked to hold.
+    """What a new one is to hold: the engine makes it, empty, with its first box. None: it is there.
 
-    An engine may put another empty one of the same kind and bounds in its place.
+    It may be there all the same, as empty as it was made, after an attempt that failed.
     """
 
     def __post_init__(self) -> None:

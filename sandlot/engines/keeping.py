@@ -7,15 +7,17 @@ import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sandlot.contracts.capability import Feature, Viability
-from sandlot.contracts.errors import EngineUnavailable, SandlotError, Unsupported
+from sandlot.contracts.errors import Conflict, EngineUnavailable, SandlotError, Unsupported
 from sandlot.contracts.spec import Isolation, SandboxSpec
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.launch import Consumption, Exit, Powers
+from sandlot.keeper.storage import WorkspaceStore
 from sandlot.link.agentbox import AgentBox
 from sandlot.link.life import Death, Usage, Who
+from sandlot.trees.descriptors import finished
 
 from . import proof
 
@@ -52,6 +54,7 @@ class KeeperEngine(ABC):
         self._boxes: set[AgentBox] = set()
         self._starting = asyncio.Lock()
         self._is_closed = False
+        self._store: WorkspaceStore | None = None
 
     @abstractmethod
     def obstacle(self) -> tuple[str, str] | None:
@@ -98,6 +101,21 @@ class KeeperEngine(ABC):
         keeper = await self._running_keeper()
         refuse_helpless_root(keeper.powers)
         return keeper
+
+    async def _make_workspace(self, spec: SandboxSpec, keeper: Keeper) -> None:
+        """Make the workspace of *spec*, if that is to come with its box. Raises as WorkspaceStore.create."""
+        wanted = spec.workspace
+        if wanted is None or wanted.blank is None:
+            return
+        store = await self._kept_in(keeper)
+        with suppress(Conflict):  # left by an attempt that failed
+            await finished(store.create, wanted.name, wanted.kind, wanted.blank.size, wanted.blank.inodes)
+
+    async def _kept_in(self, keeper: Keeper) -> WorkspaceStore:
+        """The workspaces that *keeper* mounts."""
+        if self._store is None:
+            self._store = await asyncio.to_thread(WorkspaceStore, keeper.store)
+        return self._store
 
     def _hold(self, box: AgentBox, kept: KeptBox) -> None:
         """End it with the engine."""

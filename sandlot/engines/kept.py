@@ -61,6 +61,7 @@ class KeptEngine(KeeperEngine):
     async def _make(self, spec: SandboxSpec) -> tuple[AgentBox, KeptBox]:
         keeper = await self._able_keeper()
         blueprint = await asyncio.to_thread(self.blueprint, spec, keeper.powers)
+        await self._make_workspace(spec, keeper)
         channel, kept = await self._started(blueprint)
         inside = blueprint.describe(kept.number)
         life = KeptLife(kept, self.launcher, blueprint.clear)

@@ -88,20 +88,22 @@ class WorkspaceStore:
                 template = self._template(directory, size, inodes)
             return _unnamed_image(directory, template)
 
-    def replace(self, name: str, image: int) -> None:
-        """Let *image*, made by `blank`, be the workspace *name*, which was an image that nobody had used.
+    def adopt(self, name: str, image: int) -> None:
+        """Let *image*, made by `blank`, be the workspace *name*; one that is there was never used, and goes.
 
-        A crash in between leaves none of that name. Raises Conflict when *image* has a name, DiskFull.
+        Raises Conflict when *image* has a name, DiskFull.
         """
         identifier(name, "workspace")
-        if os.fstat(image).st_nlink:
+        status = os.fstat(image)
+        if status.st_nlink:
             raise Conflict(f"the image meant for workspace {name!r} has a name already: make another one")
         with self._opened() as directory:
-            # No rename over it: that takes a name for the time between, and makes ext4 write the file at once
-            # (auto_da_alloc, ext4(5)).
-            with contextlib.suppress(FileNotFoundError):
+            _demand_room(directory, name, status.st_size)
+            try:
+                _give_name(directory, name, image)
+            except Conflict:  # left by an attempt that failed
                 os.unlink(name + SUFFIX, dir_fd=directory)
-            _give_name(directory, name, image)
+                _give_name(directory, name, image)
 
     def remove(self, name: str) -> None:
         """Delete a workspace and all that is in it; one that is not there is no error.

@@ -130,7 +130,6 @@ class Lodging:
         self._note(replace(self.record, kind=kind))
         record = replace(self.record, kind=kind)
         try:
-            await self._means.furnish(record)
             return await self._raise(record)
         except BaseException:
             await self._quietly(self._means.clear(record))
@@ -152,7 +151,7 @@ class Lodging:
             await asyncio.sleep(_PAUSE)
 
     async def _raise(self, before: Record) -> Box:
-        box = await self._means.engine.create(before.box_spec(is_blank=self.is_new))
+        box = await self._means.engine.create(before.box_spec(is_first=self.is_new))
         try:
             running = self.record.running(box)
             self._note(running.claimed(self._means.clock(), None) if self.is_new else running)

@@ -21,13 +21,10 @@ Clock = Callable[[], float]
 
 
 class WorkspaceStore(Protocol):
-    """Keeps workspaces on disk by name. Its methods are slow: they are called in threads."""
+    """The workspaces that engines made on disk, by name. Its methods are slow: they are called in threads."""
 
     def kinds(self) -> Mapping[WorkspaceKind, str | None]:
         """What workspaces can lie on here: None for what was proven, else why it does not work."""
-
-    def create(self, name: str, kind: WorkspaceKind, size: int, inodes: int, /) -> object:
-        """Make a new, empty one of at most *size* bytes and *inodes* files. Raises SandlotError kinds."""
 
     def remove(self, name: str, /) -> object:
         """Remove it and all it holds; an unknown one is no error."""
@@ -55,12 +52,6 @@ class Means:
     admit: Callable[[SandboxSpec], object]
     tally: Tally = field(default_factory=Tally)
     swept: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def furnish(self, record: Record) -> None:
-        """Make the workspace of *record*, when it is one to be kept."""
-        if record.is_durable and self.store is not None:
-            bounds = record.bounds
-            await finished(self.store.create, record.key, record.kind, bounds.size, bounds.inodes)
 
     async def clear(self, record: Record) -> None:
         """Remove the workspace of *record*, when it was one to be kept."""

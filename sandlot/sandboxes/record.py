@@ -50,14 +50,9 @@ class Record:
         """Whether only the record is left."""
         return self.state is State.ENDED
 
-    @property
-    def bounds(self) -> Bounds:
-        """What its workspace was asked to hold."""
-        return Bounds.of(self.spec.limits)
-
-    def box_spec(self, *, is_blank: bool = False) -> SandboxSpec:
-        """What an engine is asked for: the spec, on this sandbox's workspace, which *is_blank* at first."""
-        blank = self.bounds if is_blank else None
+    def box_spec(self, *, is_first: bool) -> SandboxSpec:
+        """What an engine is asked for: the spec, on this sandbox's workspace, made with its first box."""
+        blank = Bounds.of(self.spec.limits) if is_first else None
         workspace = KeptWorkspace(self.key, self.kind, blank) if self.is_durable else None
         return replace(self.spec, workspace=workspace)
 

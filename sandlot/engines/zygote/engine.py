@@ -13,7 +13,6 @@ from sandlot.contracts.spec import Bounds, Isolation, SandboxSpec
 from sandlot.environments import agent, registry
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.orders import ZygoteOrder
-from sandlot.keeper.storage import WorkspaceStore
 from sandlot.link.agentbox import AgentBox
 from sandlot.link.channel import open_pipes
 from sandlot.link.greeting import Greeted, greet
@@ -77,7 +76,6 @@ class ZygoteEngine(KeeperEngine):
         super().__init__(without=without)
         self._zygotes: dict[str, asyncio.Task[_Zygote]] = {}
         self._terms: Terms | None = None
-        self._store: WorkspaceStore | None = None
 
     def obstacle(self) -> tuple[str, str] | None:
         return None
@@ -113,7 +111,7 @@ class ZygoteEngine(KeeperEngine):
         """It with an empty image of *bounds* at its workspace, or nothing of it is left."""
         furnished = parked
         try:
-            image = LentImage(await self._images(parked.keeper), bounds)
+            image = LentImage(await self._kept_in(parked.keeper), bounds)
             furnished = replace(parked, image=image)
             await image.bring(parked.keeper, parked.kept)
         except BaseException:
@@ -121,15 +119,12 @@ class ZygoteEngine(KeeperEngine):
             raise
         return furnished
 
-    async def _images(self, keeper: Keeper) -> WorkspaceStore:
-        if self._store is None:
-            self._store = await asyncio.to_thread(WorkspaceStore, keeper.store)
-        return self._store
-
     async def claim(self, parked: Parked, spec: SandboxSpec) -> AgentBox:
         parked.greeted.reserve()
         try:
             granted = parked.terms.grant(spec)
+            if parked.image is None:
+                await self._make_workspace(spec, parked.keeper)
             fit = parked.terms.fit(spec, granted, has_image=parked.image is not None)
             if fit is not None:
                 await parked.keeper.fit(parked.kept, fit)

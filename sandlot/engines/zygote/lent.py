@@ -48,6 +48,6 @@ class LentImage:
 
     def _give(self, name: str) -> None:
         try:
-            self._store.replace(name, self._descriptor)
+            self._store.adopt(name, self._descriptor)
         finally:
             self.close()

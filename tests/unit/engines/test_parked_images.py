@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.errors import Conflict, NotFound, StartFailed
+from sandlot.contracts.errors import Conflict, DiskFull, NotFound, StartFailed, Unsupported
 from sandlot.contracts.quantity import Bytes
 from sandlot.contracts.spec import Bounds, KeptWorkspace, Limits, SandboxSpec, WorkspaceKind
 from sandlot.engines.zygote.engine import Parked, ZygoteEngine
@@ -120,12 +120,10 @@ def test_a_claim_gives_the_name_and_what_is_written_is_there_for_the_next_box(
     play: Callable[..., None],
 ) -> None:
     async def scene(at: Scene) -> None:
-        at.create("one")
         parked = await at.engine.park(STOCK)
-        assert at.store.names() == ["one"]
-        before = at.inode("one")
+        assert os.listdir(at.path) == []
         box = await at.engine.claim(parked, on("one"))
-        assert at.inode("one") != before
+        assert os.listdir(at.path) == ["one.img"]
         assert (
             await output(box, "ls -A; stat -f -c %T .; stat -c '%u %a' .; echo kept > f")
             == "ext2/ext3\n1000 700\n"
@@ -135,6 +133,33 @@ def test_a_claim_gives_the_name_and_what_is_written_is_there_for_the_next_box(
             await at.engine.create(on("one", None))
         await box.close()
         assert await at.said(on("one", None), "cat f") == "kept\n"
+
+    play(scene)
+
+
+def test_what_an_attempt_that_failed_has_left_is_replaced(play: Callable[..., None]) -> None:
+    async def scene(at: Scene) -> None:
+        at.create("one")
+        before = at.inode("one")
+        box = await at.engine.claim(await at.engine.park(STOCK), on("one"))
+        assert at.inode("one") != before
+        await box.close()
+        at.create("two")
+        assert await at.said(on("two"), "ls -A; echo fine") == "fine\n"
+
+    play(scene)
+
+
+def test_without_a_box_that_has_one_the_workspace_is_made_with_its_box(play: Callable[..., None]) -> None:
+    async def scene(at: Scene) -> None:
+        assert await at.said(on("one"), "ls -A; echo kept > f") == ""
+        assert await at.said(on("one", None), "cat f") == "kept\n"
+        assert at.store.kind_of("one") is WorkspaceKind.IMAGE
+        with pytest.raises(Unsupported, match="files cannot be enforced"):
+            await at.engine.create(on("three", Bounds(512 * 2**20, 1)))
+        with pytest.raises(DiskFull):
+            await at.engine.create(on("three", Bounds(2**50, 2**40)))
+        assert at.store.names() == ["one"]
 
     play(scene)
 
@@ -164,9 +189,9 @@ def test_no_image_is_given_twice(play: Callable[..., None]) -> None:
         assert not isinstance(box, BaseException)
         assert at.inode("one") != at.inode("two")
         image = at.store.blank(BOUNDS.size, BOUNDS.inodes)
-        at.store.replace("two", image)
+        at.store.adopt("two", image)
         with pytest.raises(Conflict, match="has a name"):
-            at.store.replace("one", image)
+            at.store.adopt("one", image)
         os.close(image)
         assert isinstance(parked, Parked)
         assert parked.image is not None

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from sandlot.contracts.lease import EndReason
 from sandlot.contracts.paths import WORKSPACE
 from sandlot.contracts.quantity import Bytes
 from sandlot.contracts.result import Result, fold
-from sandlot.contracts.spec import KeptWorkspace, Limits, Network, SandboxSpec, WorkspaceKind
+from sandlot.contracts.spec import Bounds, KeptWorkspace, Limits, Network, SandboxSpec, WorkspaceKind
 from sandlot.engines import registry
 from sandlot.engines.keeping import KeeperEngine
 from sandlot.engines.process.portable import PortableEngine
@@ -125,6 +126,18 @@ def test_the_workspace_outlives_its_box_and_scratch_does_not(bench: Bench) -> No
         await box.write(WORKSPACE / "g", pieces(1))
         await box.close()
         assert await told(bench, spec, "ls -A; wc -c < g") == "d\ng\nwhere\n65536\n"
+
+    bench.drive(scene())
+
+
+def test_a_new_one_is_made_with_its_box_and_once(bench: Bench) -> None:
+    workspace = KeptWorkspace(f"{bench.engine.name}-{bench.kind.value}-new", bench.kind, Bounds(SIZE, INODES))
+    spec = SandboxSpec(workspace=workspace)
+
+    async def scene() -> None:
+        assert await told(bench, spec, "ls -A; echo one > f") == ""
+        assert await told(bench, replace(spec, workspace=replace(workspace, blank=None)), "cat f") == "one\n"
+        assert bench.store.kind_of(workspace.name) is bench.kind
 
     bench.drive(scene())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from sandlot.contracts.capability import Feature, Viability
 from sandlot.contracts.command import Command
@@ -86,6 +87,13 @@ class MemoryBox:
             self.ending.set_result(Ending(reason, 0.0, detail))
 
 
+class Store(Protocol):
+    """Where workspaces are made."""
+
+    def create(self, name: str, kind: WorkspaceKind, size: int, inodes: int) -> object:
+        """Make one."""
+
+
 class MemoryEngine:
     """Makes MemoryBoxes; *failing* of them do not start, and none while `open` is not set.
 
@@ -95,8 +103,10 @@ class MemoryEngine:
     name = "memory"
     isolation = Isolation.PROCESS
 
-    def __init__(self, failing: int = 0) -> None:
+    def __init__(self, failing: int = 0, store: Store | None = None) -> None:
+        """New workspaces are made in *store*."""
         self.boxes: list[MemoryBox] = []
+        self.store = store
         self.failing = failing
         self.busy = 0
         self.refused: tuple[WorkspaceKind, ...] = ()
@@ -116,6 +126,9 @@ class MemoryEngine:
     async def create(self, spec: SandboxSpec) -> Box:
         self.tried += 1
         await asyncio.sleep(0)
+        wanted = spec.workspace
+        if wanted is not None and wanted.blank is not None and self.store is not None:
+            self.store.create(wanted.name, wanted.kind, wanted.blank.size, wanted.blank.inodes)
         await self.open.wait()
         if self.failing:
             self.failing -= 1

@@ -22,11 +22,11 @@ class Place:
         self.registry = MemoryRegistry()
         self.store = MemoryStore()
         self.house = house or House()
-        self.engine = MemoryEngine()
+        self.engine = MemoryEngine(store=self.store)
         self.all = self.again()
 
     def again(self) -> Sandboxes:
-        self.engine = MemoryEngine()
+        self.engine = MemoryEngine(store=self.store)
         self.all = Sandboxes(self.engine, self.registry, self.store, self.house, self.clock)
         return self.all
 
