@@ -8,18 +8,21 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 from sandlot.contracts.capability import Feature, Viability
 from sandlot.contracts.errors import Conflict, EngineUnavailable, SandlotError, Unsupported
 from sandlot.contracts.spec import Isolation, SandboxSpec
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.launch import Consumption, Exit, Powers
-from sandlot.keeper.storage import WorkspaceStore
 from sandlot.link.agentbox import AgentBox
 from sandlot.link.life import Death, Usage, Who
 from sandlot.trees.descriptors import finished
 
 from . import proof
+
+if TYPE_CHECKING:
+    from sandlot.keeper.storage import WorkspaceStore
 
 START_DEADLINE = 10.0
 """Seconds a box has from the moment it runs until its agent has answered."""
@@ -113,6 +116,8 @@ class KeeperEngine(ABC):
 
     async def _kept_in(self, keeper: Keeper) -> WorkspaceStore:
         """The workspaces that *keeper* mounts."""
+        from sandlot.keeper.storage import WorkspaceStore  # 10 ms that a single run would wait for
+
         if self._store is None:
             self._store = await asyncio.to_thread(WorkspaceStore, keeper.store)
         return self._store

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from sandlot.contracts.errors import Conflict, StartFailed
 from sandlot.contracts.spec import Bounds, SandboxSpec
 from sandlot.keeper.client import Keeper, KeptBox
-from sandlot.keeper.storage import WorkspaceStore
 from sandlot.trees.descriptors import finished
 
 from .stocks import blank_of
+
+if TYPE_CHECKING:
+    from sandlot.keeper.storage import WorkspaceStore
 
 
 class LentImage:
