@@ -75,6 +75,10 @@ class Refill:
             self._look_later(stock.QUIET)
         return found
 
+    def put_off(self, seconds: float) -> None:
+        """Let claims count as pausing no sooner than *seconds* from now."""
+        self._claimed = max(self._claimed, _now() + seconds)
+
     def discard(self, parked: Parked) -> None:
         """End *parked* unclaimed, in the background."""
         task = asyncio.ensure_future(parked.discard())
