@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.faults]
 
 _LAST = 100
 _SETTLING = 5.0
-_PAUSE = 1.0
+_PAUSE = 2.0
 _GROWTH = 24 * 2**20
 """Bytes the server may grow after its first hundred sandboxes: the allocator's slack, not 0.1 MiB of each."""
 
@@ -84,6 +84,14 @@ def _grown(before: dict[str, int], pid: int) -> dict[str, int]:
 
 def _counts(pid: int) -> dict[str, int]:
     """What a sandbox could leave, counted in the system's own books."""
+    while True:
+        try:
+            return _counted(pid)
+        except OSError:  # one ended while it was counted: count again
+            continue
+
+
+def _counted(pid: int) -> dict[str, int]:
     tree = [process.pid for process in descendants(pid)]
     return {
         "processes": len(tree),
