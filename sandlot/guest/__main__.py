@@ -48,12 +48,12 @@ def zygote(archive: str, nest: str) -> None:
     from .zygote import Born, serve
 
     try:
-        serve(nest)
+        serve(nest, archive)
     except Born as born:
-        box = born.nest, born.descriptors
+        box = born.mould, born.descriptors
     del Born, serve
     try:
-        os._exit(parked.serve(*box, archive))
+        os._exit(parked.serve(*box))
     except Handover as handover:
         program = handover.program
     del Handover, box, parked

@@ -41,15 +41,15 @@ def serve() -> int:
     return _guarded(lambda decoder: greeting.greet(decoder, _IN, _OUT))
 
 
-def serve_parked(box: Box, hello: Dict[str, Any], report: Callable[[], None]) -> int:
+def serve_parked(box: Box, own: List[str], hello: Dict[str, Any], report: Callable[[], None]) -> int:
     """As `serve`, for a box that stands before it has a host, which must say *hello*.
 
-    *report* is called when it stands.
+    own: the walls that the agent has; *report* is called when the box stands.
     """
     os.umask(_UMASK)
 
     def greet(decoder: frames.FrameDecoder) -> Tuple[Optional[Box], List[Frame]]:
-        walls = greeting.put_up_walls(box)
+        walls = greeting.test_walls(box, own)
         report()
         return greeting.greet_parked(box, walls, hello, decoder, _IN, _OUT)
 

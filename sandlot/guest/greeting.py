@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..walls import lockdown, session
+from ..walls import lockdown, session, syscalls
 from ..walls.lockdown import WallError
 from ..walls.plan import Plan, PlanError
 from ..wire import frames
@@ -40,14 +40,19 @@ class Box:
     is_claimed = True
 
     def __init__(self, workspace: str, roots: Tuple[str, ...], plan: Plan) -> None:
-        """Open what the walls will hide."""
+        """Take it as it is; nothing is open yet."""
         self.workspace = workspace
         self.roots = roots
         self.plan = plan
         self.early = plan.without(*self.late)
-        self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        self.memory_priority = launch.memory_priority()
+        self.null = -1
+        self.memory_priority: Optional[int] = None
         self.spare: Optional[Spare] = None
+
+    def open(self) -> None:
+        """Open what the walls will hide. Raises OSError."""
+        self.null = syscalls.opened(os.devnull, os.O_RDWR)
+        self.memory_priority = launch.memory_priority()
 
     def fork(self) -> int:
         """As os.fork, with a child that goes first when memory runs out."""
@@ -73,6 +78,7 @@ def greet(decoder: frames.FrameDecoder, incoming: int, outgoing: int) -> Tuple[O
     workspace, roots, plan = _understood(received[0])
     descriptors.close_all_but((0, 1, 2))
     box = Box(workspace, roots, plan)
+    box.open()
     _answer(outgoing, put_up_walls(box))
     return box, received[1:]
 
@@ -139,12 +145,24 @@ def _understood(first: Frame) -> Tuple[str, Tuple[str, ...], Plan]:
 def put_up_walls(box: Box) -> Dict[str, List[str]]:
     """Names of the walls of the agent, and of those that the box's first payload was just seen to put up."""
     try:
-        session.adopt_orphans()
-        lockdown.prepare(box.plan)
-        mine = lockdown.agent(box.early)
+        return test_walls(box, put_up_own(box))
+    except (WallError, OSError) as error:
+        raise Unfit(f"the box is refused: {error}") from None
+
+
+def put_up_own(box: Box) -> List[str]:
+    """Put up the walls of the agent and prepare those of its payloads; names. Raises WallError, OSError."""
+    session.adopt_orphans()
+    lockdown.prepare(box.plan)
+    return lockdown.agent(box.early)
+
+
+def test_walls(box: Box, own: List[str]) -> Dict[str, List[str]]:
+    """As `put_up_walls`, where the agent has its *own* already."""
+    try:
         box.spare = spare.fork(box)
-        return {"agent": mine, "payload": spare.await_ready(box.spare)}
-    except (WallError, OSError, ValueError) as error:
+        return {"agent": own, "payload": spare.await_ready(box.spare)}
+    except (OSError, ValueError) as error:
         raise Unfit(f"the box is refused: {error}") from None
 
 

@@ -7,11 +7,10 @@ and waits for a host to greet it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
 
-from ..walls import capabilities, lockdown, mounts, namespaces, session, syscalls
+from ..walls import capabilities, lockdown, mounts, namespaces, session, syscalls, tape
 from ..walls.lockdown import WallError
 from ..walls.plan import PlanError
 from ..wire.frames import FrameError
@@ -19,15 +18,13 @@ from . import agent, clones, descriptors, greeting, runner, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket as _socket
     from typing import Any, Dict, List, Tuple
 
     from .nest import Nest
-else:
-    import _socket
 
 _COMPLAINTS, _REPORT = 2, 3
 _SIGCHLD = 17
+_AF_INET, _SOCK_DGRAM = 2, 2
 _SET_FLAGS = 0x8914  # SIOCSIFFLAGS, netdevice(7)
 _UP = 1
 _EMPTY = "/run/empty"
@@ -41,12 +38,14 @@ class ParkedBox(greeting.Box):
     late: Tuple[str, ...] = ("rlimits", "landlock")
     is_claimed = False
 
-    def __init__(self, nest: Nest, archive: str) -> None:
-        """Open what the walls will hide; *archive* is where the agent was imported from."""
-        self._archive = archive
+    def __init__(self, nest: Nest, archive: str, cloner: clones.Cloner) -> None:
+        """*archive* is where the agent was imported from."""
         super().__init__(nest.WORKSPACE, nest.ROOTS, nest.plan)
+        self._archive, self._cloner = archive, cloner
+
+    def open(self) -> None:
+        self.null = syscalls.opened(os.devnull, os.O_RDWR)
         lockdown.prepare_late(self.plan)
-        self._cloner = clones.Cloner(exit_signal=_SIGCHLD)
 
     def claim(self, terms: Dict[str, Any]) -> None:
         if self.is_claimed:
@@ -66,15 +65,44 @@ class ParkedBox(greeting.Box):
         runner.warm(self._archive)
 
 
-def serve(nest: Nest, given: List[int], archive: str) -> int:
+class Mould:
+    """What the zygote works out once for all of its boxes: each begins with a copy of it.
+
+    nest: their shape; box: what their agents know of them; own: names of the walls of an agent; making: the
+    system calls that make a box out of a new process which has descriptors 0 to 3 and no other.
+    """
+
+    def __init__(self, nest: Nest, archive: str) -> None:
+        """Work it out, with nothing done yet. Raises WallError, OSError."""
+        self.nest = nest
+        self.box = ParkedBox(nest, archive, clones.Cloner(exit_signal=_SIGCHLD))
+        with tape.Tape(free=_REPORT + 1) as self.making:
+            self.own = _make(nest, self.box)
+
+
+def serve(mould: Mould, given: List[int]) -> int:
     """Become the box and serve whoever greets it; the exit status. In a payload leaves by payload.Handover.
 
     given: the channel's two ends, where the agent complains, where to say that it is ready, control groups.
     """
     os.dup2(given[_COMPLAINTS], _COMPLAINTS)  # what goes wrong from here on is told there
     _enter_groups(given[4:])
-    os.setresgid(nest.group, nest.group, nest.group)
-    os.setresuid(nest.user, nest.user, nest.user)
+    descriptors.place(given[:4])
+    os.set_inheritable(_REPORT, False)
+    os.chdir("/")
+    session.lead()
+    mould.making.play()
+    if "namespaces.pid" in mould.nest.walls:
+        signals.shield()
+    else:
+        signals.ignore_all()
+    return agent.serve_parked(mould.box, mould.own, mould.nest.hello, _report)
+
+
+def _make(nest: Nest, box: ParkedBox) -> List[str]:
+    """All between birth and the first fork that is the same in every box; names of the agent's walls."""
+    syscalls.syscall("setresgid", nest.group, nest.group, nest.group)
+    syscalls.syscall("setresuid", nest.user, nest.user, nest.user)
     # Taken by the change of user: /proc/self must be ours until the walls are up.
     syscalls.prctl(session.PR_SET_DUMPABLE, 1)
     if "namespaces.cgroup" in nest.walls:
@@ -84,17 +112,10 @@ def serve(nest: Nest, given: List[int], archive: str) -> int:
     if "namespaces.net" in nest.walls:
         _raise_loopback()
     _furnish(nest)
-    descriptors.place(given[:4])
-    os.set_inheritable(_REPORT, False)
-    os.chdir("/")
-    session.lead()
-    if "namespaces.pid" in nest.walls:
-        signals.shield()
-    else:
-        signals.ignore_all()
     if "capabilities" in nest.walls:
-        capabilities.drop_all()
-    return agent.serve_parked(ParkedBox(nest, archive), nest.hello, _report)
+        capabilities.drop_known()
+    box.open()
+    return greeting.put_up_own(box)
 
 
 def _report() -> None:
@@ -110,11 +131,9 @@ def _enter_groups(groups: List[int]) -> None:
 
 
 def _raise_loopback() -> None:
-    link = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
-    try:
-        fcntl.ioctl(link.fileno(), _SET_FLAGS, struct.pack("=16sH14x", b"lo", _UP))
-    finally:
-        link.close()
+    link = syscalls.syscall("socket", _AF_INET, _SOCK_DGRAM, 0)
+    syscalls.syscall("ioctl", link, _SET_FLAGS, struct.pack("=16sH22x", b"lo", _UP))
+    syscalls.close(link)
 
 
 def _furnish(nest: Nest) -> None:

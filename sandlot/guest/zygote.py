@@ -17,6 +17,7 @@ from ..walls import lockdown, namespaces
 from ..wire import json_object
 from . import clones, reseed, runner, signals
 from .nest import Nest
+from .parked import Mould
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,21 +38,22 @@ _NAMESPACES = ("pid", "ipc", "uts", "net")
 class Born(BaseException):  # nothing on the way up to `main` may catch it
     """Leaves the zygote's frames in a new box's first process."""
 
-    def __init__(self, nest: Nest, descriptors: List[int]) -> None:
+    def __init__(self, mould: Mould, descriptors: List[int]) -> None:
         """*descriptors*: the agent's 0, 1 and 2, where to report, and control groups to enter."""
         super().__init__()
-        self.nest, self.descriptors = nest, descriptors
+        self.mould, self.descriptors = mould, descriptors
 
 
-def serve(text: str) -> NoReturn:
+def serve(text: str, archive: str) -> NoReturn:
     """Load what the nest *text* names, then make boxes until the socket on descriptor 0 closes.
 
+    archive: the entry of sys.path this was imported from.
     Leaves by Born in each box, by SystemExit here.
     """
     control = _socket.socket(fileno=0)
     try:
         nest = Nest.parse(text)
-        _load(nest)
+        mould = _load(nest, archive)
     except BaseException as error:  # noqa: BLE001 - whatever the packages raise: the keeper has to know
         _say(control, {"failed": f"{type(error).__name__}: {error}"[:2000]})
         sys.exit(1)
@@ -61,11 +63,12 @@ def serve(text: str) -> NoReturn:
         packet, descriptors = _receive(control)
         if not packet:
             break
-        _make(control, cloner, nest, json_object.parse(packet), descriptors)
+        _make(control, cloner, mould, json_object.parse(packet), descriptors)
     sys.exit(0)
 
 
-def _load(nest: Nest) -> None:
+def _load(nest: Nest, archive: str) -> Mould:
+    """Import and work out everything that boxes share; hidden from the collector from now on."""
     own = os.getpid()
     reseed.record()
     runner.prepare()
@@ -81,12 +84,14 @@ def _load(nest: Nest) -> None:
     if threads != 1:
         raise RuntimeError(f"importing {', '.join(nest.preload)} left {threads} threads; forks need one")
     lockdown.load(nest.plan)
+    mould = Mould(nest, archive)
     signals.restore(python=True)
     os.environ.clear()
     os.environ.update(nest.env)
     gc.collect()
     gc.freeze()
     gc.disable()
+    return mould
 
 
 def _threads() -> int:
@@ -122,9 +127,14 @@ def _load_agent() -> None:
 
 
 def _make(
-    control: _socket.socket, cloner: clones.Cloner, nest: Nest, asked: Dict[str, Any], descriptors: List[int]
+    control: _socket.socket,
+    cloner: clones.Cloner,
+    mould: Mould,
+    asked: Dict[str, Any],
+    descriptors: List[int],
 ) -> None:
     waiting, go = os.pipe2(os.O_CLOEXEC)
+    nest = mould.nest
     own = [name for name in _NAMESPACES if f"namespaces.{name}" in nest.walls]
     flags = namespaces.flags_of((*_ALWAYS, *own))
     try:
@@ -138,7 +148,7 @@ def _make(
         if os.read(waiting, 1) != b"+":
             os._exit(1)
         _close([waiting, control.detach()])
-        raise Born(nest, descriptors)
+        raise Born(mould, descriptors)
     failed = ""
     try:
         _map(pid, nest, int(asked["uid"]))

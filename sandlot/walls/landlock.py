@@ -12,11 +12,11 @@ import os
 import stat
 import struct
 
-from .syscalls import syscall
+from .syscalls import close, opened, syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, Sequence
+    from typing import Iterable, List, Sequence
 
 EXECUTE = 1 << 0
 WRITE_FILE = 1 << 1
@@ -52,9 +52,17 @@ ALL_DEVICES = ("/dev",)
 CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1
 
+_ABI: List[int] = []
+
 
 def abi() -> int:
     """The Landlock version of this kernel, at least 1. Raises OSError when it is missing or switched off."""
+    if not _ABI:
+        _ABI.append(_asked_abi())
+    return _ABI[0]
+
+
+def _asked_abi() -> int:
     try:
         return syscall("landlock_create_ruleset", None, 0, CREATE_RULESET_VERSION)
     except OSError as error:
@@ -92,7 +100,7 @@ def ruleset(
         for path in devices:
             _allow(made, path, DEVICE & rights(version), optional=True)
     except OSError:
-        os.close(made)
+        close(made)
         raise
     return made
 
@@ -139,14 +147,15 @@ def path_rule(access: int, descriptor: int) -> bytes:
 
 def _allow(ruleset: int, path: str, access: int, *, optional: bool) -> None:
     try:
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        is_tree = stat.S_ISDIR(os.stat(path).st_mode)
     except OSError as error:
         if optional and error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EACCES}:
             return
         raise
+    # What became a file in between is refused by the kernel, what became a tree may be used like a file.
+    access &= -1 if is_tree else OF_FILES
+    descriptor = opened(path, os.O_PATH)
     try:
-        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            access &= OF_FILES
         syscall("landlock_add_rule", ruleset, RULE_PATH_BENEATH, path_rule(access, descriptor), 0)
     finally:
-        os.close(descriptor)
+        close(descriptor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import capabilities, landlock, rlimits, seccomp, session
+from . import capabilities, landlock, rlimits, seccomp, session, syscalls
 from .plan import Plan
 from .syscalls import libc, machine
 
@@ -83,6 +83,7 @@ def load(plan: Plan) -> None:
         [
             ("no_new_privs", libc),
             ("rlimits", rlimits.prepare),
+            ("landlock", landlock.abi),
             ("seccomp", lambda: seccomp.filter_for(plan.network, plan.ipc, machine())),
         ],
     )
@@ -162,11 +163,7 @@ def _confine(plan: Plan, devices: Tuple[str, ...], *, scoped: bool = True) -> No
 def _prepare_rules(plan: Plan, *, scoped: bool = True) -> None:
     devices = _devices(plan)
     made = _ruleset(plan, devices, scoped=scoped)
-    try:
-        high = os.dup2(made, _HIGH + len(_rulesets), inheritable=False)
-    finally:
-        os.close(made)
-    _rulesets[_key(plan, devices, scoped=scoped)] = high
+    _rulesets[_key(plan, devices, scoped=scoped)] = syscalls.moved(made, _HIGH + len(_rulesets))
 
 
 def _key(plan: Plan, devices: Tuple[str, ...], *, scoped: bool) -> Key:

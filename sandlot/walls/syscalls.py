@@ -1,4 +1,7 @@
-"""The C library's raw doors: `syscall(2)` and `prctl(2)`, with errors as OSError."""
+"""The C library's raw doors: `syscall(2)` and `prctl(2)`, with errors as OSError.
+
+While somebody listens (`listeners`), none is made: they are noted, to be made in other processes (`tape`).
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,17 @@ from .syscall_numbers import ABSENT, MACHINES, NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Union
+    from typing import Callable, List, Tuple, Union
 
-    Argument = Union[int, bytes, None]
+    Argument = Union[int, bytes, None, ctypes.Array[ctypes.c_char]]
+    Listener = Callable[[str, Tuple[Argument, ...]], int]
 
 _LOADED: List[ctypes.CDLL] = []
 _MACHINE: List[str] = []
+listeners: List[Listener] = []
+"""The last of them is told name and arguments of each call, and says what it will return."""
+
+AT_FDCWD = -100
 
 
 def libc() -> ctypes.CDLL:
@@ -53,6 +61,8 @@ def syscall(name: str, *arguments: Argument) -> int:
 
     Returns the non-negative result. Raises OSError with the kernel's errno and the call's name.
     """
+    if listeners:
+        return listeners[-1](name, arguments)
     result: int = libc().syscall(ctypes.c_long(number(name, machine())), *map(_word, arguments))
     if result < 0:
         raise _failure(name)
@@ -61,6 +71,8 @@ def syscall(name: str, *arguments: Argument) -> int:
 
 def prctl(option: int, *arguments: int) -> int:
     """Operate on the calling thread (prctl(2)); missing arguments are zero. Raises OSError."""
+    if listeners:
+        return listeners[-1]("prctl", (option, *arguments))
     result: int = libc().prctl(option, *(*arguments, 0, 0, 0, 0)[:4])
     if result < 0:
         raise _failure(f"prctl({option})")
@@ -68,11 +80,42 @@ def prctl(option: int, *arguments: int) -> int:
 
 
 def call(function: str, *arguments: Argument) -> int:
-    """Call a C library function that returns -1 and sets errno on failure. Raises OSError."""
+    """Call a C library function that is a system call of the same name and arguments. Raises OSError."""
+    if listeners:
+        return listeners[-1](function, arguments)
     result: int = getattr(libc(), function)(*map(_word, arguments))
     if result < 0:
         raise _failure(function)
     return result
+
+
+def told(name: str, question: bytes, size: int) -> bytes:
+    """What a system call answers in the *size* bytes its second argument points to. Raises OSError."""
+    answer = ctypes.create_string_buffer(size)
+    syscall(name, question, answer)
+    return answer.raw
+
+
+def opened(path: str, flags: int) -> int:
+    """A descriptor of a file, close-on-exec. Raises OSError."""
+    if listeners:
+        return syscall("openat", AT_FDCWD, os.fsencode(path), flags | os.O_CLOEXEC, 0)
+    return os.open(path, flags | os.O_CLOEXEC)
+
+
+def moved(descriptor: int, number: int) -> int:
+    """The same under another number, close-on-exec. Raises OSError."""
+    syscall("dup3", descriptor, number, os.O_CLOEXEC)
+    close(descriptor)
+    return number
+
+
+def close(descriptor: int) -> None:
+    """As os.close."""
+    if listeners:
+        syscall("close", descriptor)
+    else:
+        os.close(descriptor)
 
 
 def address_of(content: bytes) -> int:
@@ -81,7 +124,9 @@ def address_of(content: bytes) -> int:
 
 
 def _word(argument: Argument) -> object:
-    return ctypes.c_long(argument) if isinstance(argument, int) else ctypes.c_char_p(argument)
+    if isinstance(argument, int):
+        return ctypes.c_long(argument)
+    return ctypes.c_char_p(argument) if argument is None or isinstance(argument, bytes) else argument
 
 
 def _failure(what: str) -> OSError:

@@ -134,14 +134,12 @@ def test_a_package_that_turns_on_its_makers_harms_only_its_own_environment(
 
 
 _SWAP = """
-import ctypes
 from sandlot.guest import parked
+from sandlot.walls import mounts
 furnish = parked._furnish
 def swapped(nest):
     furnish(nest)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"/shown", b"/workspace", None, 4096, None):
-        raise OSError(ctypes.get_errno(), "bind")
+    mounts.bind("/shown", "/workspace", recursive=False)
 parked._furnish = swapped
 """
 
