@@ -10,58 +10,26 @@ the workspace must not become the `json` of the next one (F17).
 from __future__ import annotations
 
 import gc
-import io
 import os
 import sys
 
-from . import ending, handler, lean, reseed, signals
+from . import ending, handler, signals
 from .source_lines import FILENAME, SourceLines
+from .stage import Stage, open_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, ModuleType, TracebackType
-    from typing import Any, Dict, FrozenSet, List, NoReturn, Optional, TextIO, Type
+    from types import CodeType, TracebackType
+    from typing import Any, Dict, FrozenSet, List, NoReturn, Optional, Type
 
     from .handler import Call
 
-_PACKAGE = __name__.partition(".")[0]
-_ARGV0 = "-c"
 _INTERRUPTED = -signals.SIGINT
-
-
 _AFFECT_STREAMS = ("PYTHONIOENCODING", "PYTHONUNBUFFERED")
 
 
-class _Stage:
-    """What a program finds when it begins, set up once in its process, perhaps ahead of it.
-
-    environ: the variables so far; hidden: the agent's modules, which must live on: to take them apart costs
-    more than a program of one line. main: holds `__main__` alone, so that the end can let it go; before: the
-    modules there were.
-    """
-
-    def __init__(self, archive: str) -> None:
-        """archive: the entry of sys.path the agent was imported from."""
-        _open_streams({})
-        self.environ = dict(os.environ)
-        self.hidden = _forget_agent(archive)
-        self.main = [_fresh_main()]
-        prepare()
-        reseed.reseed()
-        self.before = frozenset(sys.modules)
-
-
-_sites: List[str] = []
-_stages: List[_Stage] = []
-
-
-def prepare() -> None:
-    """Let the environment's packages import: the interpreter was started with -S. Once in a process."""
-    if not _sites:
-        import site
-
-        site.main()
-        _sites.append(sys.prefix)
+_foreseen: List[Stage] = []
+_stages: List[Stage] = []
 
 
 def rehearse() -> None:
@@ -73,9 +41,21 @@ def rehearse() -> None:
     exec(_compiled(text.encode()), namespace)  # noqa: S102 - our own text
 
 
+def foresee(archive: str) -> None:
+    """Do ahead, in the process that will fork, what `warm` would do alike in every fork."""
+    stage = Stage(archive)
+    stage.foresee_pipes()
+    _foreseen.append(stage)
+
+
 def warm(archive: str) -> None:
-    """In a fork, ahead of the program: set its stage, and touch the memory it will write to."""
-    _stages.append(_Stage(archive))
+    """In a fork, ahead of the program: set its stage, and touch the memory it will write to.
+
+    Its standard streams are pipes.
+    """
+    stage = _foreseen.pop() if _foreseen else Stage(archive)
+    stage.enter()
+    _stages.append(stage)
     rehearse()
 
 
@@ -86,13 +66,13 @@ def run(source: bytes, env: Dict[str, str], workdir: str, call: Optional[Call], 
     """
     ask = None if call is None else handler.Ask(call, source)
     source = source if ask is None else ask.program
-    stage = _stages.pop() if _stages else _Stage(archive)
+    stage = _stages.pop() if _stages else _entered(Stage(archive))
     if stage.environ != env:
         _become_environment(env)
     main, before, _hidden = stage.main, stage.before, stage.hidden
     del stage  # what stays here, a program can find
     if any(name in env for name in _AFFECT_STREAMS):
-        _open_streams(env)
+        open_streams(env)
     sys.path.append(workdir)
     sys.meta_path.insert(0, SourceLines(source))
     gc.enable()
@@ -100,6 +80,11 @@ def run(source: bytes, env: Dict[str, str], workdir: str, call: Optional[Call], 
     if status == _INTERRUPTED:
         _die_of_interrupt(main, before)
     ending.finish(status, main, before)
+
+
+def _entered(stage: Stage) -> Stage:
+    stage.enter()
+    return stage
 
 
 def _execute(source: bytes, namespace: Dict[str, Any], ask: Optional[handler.Ask]) -> int:
@@ -167,58 +152,3 @@ def _become_environment(env: Dict[str, str]) -> None:
     for name, value in env.items():
         if os.environ.get(name) != value:
             os.environ[name] = value
-
-
-def _open_streams(env: Dict[str, str]) -> None:
-    """Fresh standard streams, set as the interpreter's start would set them."""
-    encoding, _, errors = env.get("PYTHONIOENCODING", "").partition(":")
-    lenient = errors or "surrogateescape"
-    write_through = bool(env.get("PYTHONUNBUFFERED"))
-    streams = {
-        "stdin": _stream(0, "<stdin>", encoding, lenient),
-        "stdout": _stream(1, "<stdout>", encoding, lenient, write_through=write_through),
-        "stderr": _stream(2, "<stderr>", encoding, "backslashreplace", write_through=write_through),
-    }
-    for name, stream in streams.items():
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-
-
-def _stream(descriptor: int, name: str, encoding: str, errors: str, *, write_through: bool = False) -> TextIO:
-    reads = descriptor == 0
-    raw = io.FileIO(descriptor, "rb" if reads else "wb", closefd=False)
-    raw.name = name
-    buffered = io.BufferedReader(raw) if reads else io.BufferedWriter(raw)
-    text = io.TextIOWrapper(
-        buffered,
-        encoding=encoding or "utf-8",
-        errors=errors,
-        newline=None if reads else "\n",
-        line_buffering=descriptor == 2 or raw.isatty(),
-        write_through=write_through,
-    )
-    text.mode = "r" if reads else "w"  # type: ignore[misc]
-    return text
-
-
-def _forget_agent(archive: str) -> List[ModuleType]:
-    """Take modules, path entries and arguments of the agent out of sight; the modules, which stay alive."""
-    lean.uninstall()
-    ours = [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]
-    hidden = [sys.modules.pop(name) for name in ours]
-    sys.path[:] = [entry for entry in sys.path if entry != archive]
-    for entry in [entry for entry in sys.path_importer_cache if entry.startswith(archive)]:
-        del sys.path_importer_cache[entry]
-    sys.argv = [_ARGV0]
-    if hasattr(sys, "orig_argv"):
-        sys.orig_argv = [sys.executable, _ARGV0]
-    return hidden
-
-
-def _fresh_main() -> ModuleType:
-    module: ModuleType = type(sys)("__main__")
-    namespace = module.__dict__
-    namespace["__builtins__"] = sys.modules["builtins"]
-    namespace["__annotations__"] = {}
-    sys.modules["__main__"] = module
-    return module

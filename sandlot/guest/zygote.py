@@ -15,7 +15,7 @@ import time
 
 from ..walls import lockdown, namespaces
 from ..wire import json_object
-from . import clones, reseed, runner, signals
+from . import clones, reseed, runner, signals, stage
 from .nest import Nest
 from .parked import Mould
 
@@ -71,7 +71,7 @@ def _load(nest: Nest, archive: str) -> Mould:
     """Import and work out everything that boxes share; hidden from the collector from now on."""
     own = os.getpid()
     reseed.record()
-    runner.prepare()
+    stage.prepare()
     _load_agent()
     for name in nest.preload:
         __import__(name)
@@ -88,6 +88,7 @@ def _load(nest: Nest, archive: str) -> Mould:
     signals.restore(python=True)
     os.environ.clear()
     os.environ.update(nest.env)
+    runner.foresee(archive)
     gc.collect()
     gc.freeze()
     gc.disable()
