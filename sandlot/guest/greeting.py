@@ -62,6 +62,10 @@ class Box:
         """Take the terms on which somebody gets a parked box. Raises FrameError, Unfit."""
         raise FrameError(f"this box was never parked, and is claimed with {sorted(terms)}")
 
+    def enclose(self) -> List[str]:
+        """Put up the early walls, in a spare that stands alone; names. Raises WallError."""
+        return lockdown.enclose(self.early)
+
     def warm(self) -> None:
         """What a spare does before it is needed: nothing, in an interpreter that has loaded nothing."""
 

@@ -42,6 +42,8 @@ class ParkedBox(greeting.Box):
         """*archive* is where the agent was imported from."""
         super().__init__(nest.WORKSPACE, nest.ROOTS, nest.plan)
         self._archive, self._cloner = archive, cloner
+        with tape.Tape(free=_REPORT + 1) as self._enclosing:
+            self._enclosed = lockdown.enclose(self.early)
 
     def open(self) -> None:
         self.null = syscalls.opened(os.devnull, os.O_RDWR)
@@ -60,6 +62,13 @@ class ParkedBox(greeting.Box):
 
     def fork(self) -> int:
         return self._cloner.clone()
+
+    def enclose(self) -> List[str]:
+        try:
+            self._enclosing.play()
+        except OSError as error:
+            raise WallError(" or ".join(self._enclosed), error) from error
+        return list(self._enclosed)
 
     def warm(self) -> None:
         runner.warm(self._archive)

@@ -105,7 +105,7 @@ def _become(box: Box, agent: int, stdio: Tuple[int, int, int], ends: Tuple[int, 
             os.set_inheritable(end, False)
         os.umask(_UMASK)
         os.chdir("/")
-        walls = lockdown.payload(box.early, parent=agent)
+        walls = lockdown.stand_alone(box.early, parent=agent) + box.enclose()
         if "landlock" not in box.late:
             lockdown.release()
         box.warm()

@@ -53,10 +53,19 @@ def payload(plan: Plan, *, parent: Optional[int] = None) -> List[str]:
     Raises WallError, after which the process must exit without running anything. Each wall can be undone
     by none after it, and seccomp comes last because it refuses what the others need.
     """
+    return stand_alone(plan, parent=parent) + enclose(plan)
+
+
+def stand_alone(plan: Plan, *, parent: Optional[int]) -> List[str]:
+    """The first part of `payload`: what is about the processes around this one."""
+    return _put_up(plan, [("session", lambda: _stand_alone(parent))])
+
+
+def enclose(plan: Plan) -> List[str]:
+    """The other part of `payload`: the same system calls in every fork of one process."""
     return _put_up(
         plan,
         [
-            ("session", lambda: _stand_alone(parent)),
             ("rlimits", lambda: rlimits.lower(plan.rlimits)),
             ("capabilities", capabilities.drop_all),
             ("no_new_privs", session.forbid_new_privileges),
