@@ -8,7 +8,7 @@ from ..walls.syscalls import syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, List, Tuple
+    from typing import Iterable, List, Set, Tuple
 
 _SELF = "/proc/self/fd"
 _ALL = 0xFFFFFFFF
@@ -35,6 +35,27 @@ def place(sources: Iterable[int], *, keep: Iterable[int] = ()) -> None:
     close_all_but([*range(count), *keep])
 
 
+class Stood:
+    """Within `with`, *standing* are the descriptors 0, 1, 2 ... too; what these were is back afterwards."""
+
+    def __init__(self, standing: Iterable[int]) -> None:
+        """Nothing is done before the `with`. *standing* are closed after it."""
+        self._standing = tuple(standing)
+        self._own: List[int] = []
+
+    def __enter__(self) -> None:
+        """Put them there."""
+        self._own = [os.dup(target) for target in range(len(self._standing))]
+        for target, source in enumerate(self._standing):
+            os.dup2(source, target)
+
+    def __exit__(self, *_: object) -> None:
+        """Put back what was there."""
+        for target, own in enumerate(self._own):
+            os.dup2(own, target)
+        close((*self._own, *set(self._standing)))
+
+
 def pipe(far: List[int], *, near_reads: bool) -> Tuple[int, int]:
     """The agent's end of a new pipe, non-blocking, and the other, which is noted in *far*. OSError."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -48,6 +69,12 @@ def close(given: Iterable[int]) -> None:
     """Close each of them."""
     for descriptor in given:
         os.close(descriptor)
+
+
+def open_now() -> Set[int]:
+    """The descriptors of this process. Raises OSError without /proc."""
+    listed = set(map(int, os.listdir(_SELF)))
+    return {descriptor for descriptor in listed if os.path.exists(f"{_SELF}/{descriptor}")}
 
 
 def _close_from(first: int) -> None:

@@ -47,6 +47,12 @@ class Nest:
             "plan": self.plan.to_json(),
         }
 
+    def without_walls(self) -> Nest:
+        """The same with none of the inner walls."""
+        bare = Nest.__new__(Nest)
+        vars(bare).update(vars(self), plan=self.plan.without(*self.plan.walls))
+        return bare
+
     @classmethod
     def parse(cls, text: str) -> Nest:
         """As written by the engine. Raises ValueError, KeyError, TypeError."""

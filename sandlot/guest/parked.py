@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .nest import Nest
 
 _COMPLAINTS, _REPORT = 2, 3
-_SIGCHLD = 17
 _AF_INET, _SOCK_DGRAM = 2, 2
 _SET_FLAGS = 0x8914  # SIOCSIFFLAGS, netdevice(7)
 _UP = 1
@@ -81,10 +80,10 @@ class Mould:
     system calls that make a box out of a new process which has descriptors 0 to 3 and no other.
     """
 
-    def __init__(self, nest: Nest, archive: str) -> None:
+    def __init__(self, nest: Nest, archive: str, cloner: clones.Cloner) -> None:
         """Work it out, with nothing done yet. Raises WallError, OSError."""
         self.nest = nest
-        self.box = ParkedBox(nest, archive, clones.Cloner(exit_signal=_SIGCHLD))
+        self.box = ParkedBox(nest, archive, cloner)
         with tape.Tape(free=_REPORT + 1) as self.making:
             self.own = _make(nest, self.box)
 

@@ -9,7 +9,7 @@ import io
 import os
 import sys
 
-from . import lean, reseed
+from . import descriptors, lean, reseed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,17 +45,9 @@ class Stage:
 
     def foresee_pipes(self) -> None:
         """Open the streams ahead, for a fork that will `enter` with pipes as its standard streams."""
-        own = [os.dup(descriptor) for descriptor in range(3)]
         reading, writing = os.pipe()
-        try:
-            for descriptor, end in enumerate((reading, writing, writing)):
-                os.dup2(end, descriptor)
+        with descriptors.Stood((reading, writing, writing)):
             self._streams.append(_opened({}))
-        finally:
-            for descriptor, kept in enumerate(own):
-                os.dup2(kept, descriptor)
-            for descriptor in (*own, reading, writing):
-                os.close(descriptor)
 
     def enter(self) -> None:
         """Set it, in the process of the program."""

@@ -15,7 +15,7 @@ import time
 
 from ..walls import lockdown, namespaces
 from ..wire import json_object
-from . import clones, reseed, runner, signals, stage
+from . import clones, rehearsal, reseed, runner, signals, stage
 from .nest import Nest
 from .parked import Mould
 
@@ -53,11 +53,11 @@ def serve(text: str, archive: str) -> NoReturn:
     control = _socket.socket(fileno=0)
     try:
         nest = Nest.parse(text)
-        mould = _load(nest, archive)
+        cloner = clones.Cloner(exit_signal=_SIGCHLD)
+        mould = _load(nest, archive, cloner)
     except BaseException as error:  # noqa: BLE001 - whatever the packages raise: the keeper has to know
         _say(control, {"failed": f"{type(error).__name__}: {error}"[:2000]})
         sys.exit(1)
-    cloner = clones.Cloner(exit_signal=_SIGCHLD)
     _say(control, {"ready": sys.version.split()[0]})
     for _ in range(nest.most):
         packet, descriptors = _receive(control)
@@ -67,7 +67,7 @@ def serve(text: str, archive: str) -> NoReturn:
     sys.exit(0)
 
 
-def _load(nest: Nest, archive: str) -> Mould:
+def _load(nest: Nest, archive: str, cloner: clones.Cloner) -> Mould:
     """Import and work out everything that boxes share; hidden from the collector from now on."""
     own = os.getpid()
     reseed.record()
@@ -84,7 +84,8 @@ def _load(nest: Nest, archive: str) -> Mould:
     if threads != 1:
         raise RuntimeError(f"importing {', '.join(nest.preload)} left {threads} threads; forks need one")
     lockdown.load(nest.plan)
-    mould = Mould(nest, archive)
+    rehearsal.rehearse(nest.without_walls(), cloner)
+    mould = Mould(nest, archive, cloner)
     signals.restore(python=True)
     os.environ.clear()
     os.environ.update(nest.env)
