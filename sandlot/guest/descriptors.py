@@ -12,27 +12,24 @@ if TYPE_CHECKING:
 
 _SELF = "/proc/self/fd"
 _ALL = 0xFFFFFFFF
+_INHERITED = 3
 
 
 def close_all_but(kept: Iterable[int]) -> None:
     """Close every descriptor of this process that is not named."""
-    wanted = sorted(set(kept))
-    for low, high in zip([-1, *wanted], wanted):
-        if low + 1 < high:  # an empty range that ends before 0 means everything to close_range(2)
-            os.closerange(low + 1, high)
-    _close_from(wanted[-1] + 1 if wanted else 0)
+    _close_from(0, kept)
 
 
 def place(sources: Iterable[int], *, keep: Iterable[int] = ()) -> None:
-    """Make *sources* the descriptors 0, 1, 2 ..., inheritable, and close all others but *keep*.
+    """Make *sources* the descriptors 0, 1, 2 ..., close all others but *keep*; exec leaves the first three.
 
     No source may itself be a target that is filled earlier; the agent's are all above 2.
     """
-    count = 0
-    for target, source in enumerate(sources):
-        os.dup2(source, target)
-        count = target + 1
-    close_all_but([*range(count), *keep])
+    target = 0
+    for source in sources:
+        os.dup2(source, target, target < _INHERITED)
+        target += 1
+    _close_from(target, keep)
 
 
 class Stood:
@@ -77,7 +74,11 @@ def open_now() -> Set[int]:
     return {descriptor for descriptor in listed if os.path.exists(f"{_SELF}/{descriptor}")}
 
 
-def _close_from(first: int) -> None:
+def _close_from(first: int, kept: Iterable[int]) -> None:
+    for each in sorted(kept):
+        if first < each:
+            os.closerange(first, each)
+        first = max(first, each + 1)
     try:
         syscall("close_range", first, _ALL, 0)
     except OSError:  # older than Linux 5.9, or no Linux

@@ -29,11 +29,11 @@ class Unfit(Exception):
 class Box:
     """What the greeting settled.
 
-    workspace: where commands start; roots: the absolute paths file verbs may work beneath; plan: the walls;
-    early: those that are not late; null: a descriptor of /dev/null; memory_priority: one of
-    /proc/self/oom_score_adj, opened before the walls went up, or None; spare: the payload that proved the
-    walls, for the first command; late: walls that go up when a payload has its order, because what they are
-    about is not settled before.
+    workspace: where commands start; env: variables of every command; roots: the absolute paths file verbs may
+    work beneath; plan: the walls; early: those that are not late; null: a descriptor of /dev/null;
+    memory_priority: one of /proc/self/oom_score_adj, opened before the walls went up, or None; spare: the
+    payload that proved the walls, for the first command; late: walls that go up when a payload has its order,
+    because what they are about is not settled before.
     """
 
     late: Tuple[str, ...] = ("rlimits",)
@@ -45,6 +45,7 @@ class Box:
         self.roots = roots
         self.plan = plan
         self.early = plan.without(*self.late)
+        self.env = dict(os.environ)
         self.null = -1
         self.memory_priority: Optional[int] = None
         self.spare: Optional[Spare] = None

@@ -16,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
-    from ..walls.plan import Plan
     from .greeting import Box
     from .run_request import RunRequest
 
@@ -26,15 +25,15 @@ _PREFERRED_VICTIM = b"1000"
 class Launch:
     """What supervisor and payload have to know."""
 
-    def __init__(self, request: RunRequest, source: Optional[bytes], plan: Plan) -> None:
+    def __init__(self, request: RunRequest, source: Optional[bytes], box: Box) -> None:
         """Take it from the request; descriptors are added by `start`."""
         self.argv = request.argv
         self.source = source
-        self.env: Dict[str, str] = {**os.environ, **request.env}
+        self.env: Dict[str, str] = {**box.env, **request.env}
         self.workdir = request.workdir
         self.timeout = request.timeout
         self.terminal = request.tty is not None
-        self.plan = plan
+        self.plan = box.plan
         self.call = request.call
         self.stdio: Tuple[int, int, int] = (-1, -1, -1)
         self.value: Optional[int] = None
@@ -69,7 +68,7 @@ def start(request: RunRequest, source: Optional[bytes], box: Box) -> Ends:
 
     Raises OSError when there are no more processes or descriptors to be had.
     """
-    launch, ends = Launch(request, source, box.plan), Ends()
+    launch, ends = Launch(request, source, box), Ends()
     agent, far = os.getpid(), [box.null]
     try:
         _open_stdio(request, launch, ends, far)

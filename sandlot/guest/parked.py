@@ -96,7 +96,6 @@ def serve(mould: Mould, given: List[int]) -> int:
     os.dup2(given[_COMPLAINTS], _COMPLAINTS)  # what goes wrong from here on is told there
     _enter_groups(given[4:])
     descriptors.place(given[:4])
-    os.set_inheritable(_REPORT, False)
     os.chdir("/")
     session.lead()
     mould.making.play()

@@ -55,7 +55,7 @@ def shield() -> None:
 def restore(*, python: bool) -> None:
     """Give a payload the dispositions and the mask of a fresh process, with *python* of an interpreter."""
     _signal.set_wakeup_fd(-1)
-    for number in _changed.union(_OF_PYTHON):
+    for number in _changed if python else _changed.union(_OF_PYTHON):
         _signal.signal(number, _OF_PYTHON.get(number, _signal.SIG_DFL) if python else _signal.SIG_DFL)
     _changed.clear()
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

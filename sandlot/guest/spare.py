@@ -101,8 +101,6 @@ def _become(box: Box, agent: int, stdio: Tuple[int, int, int], ends: Tuple[int, 
     with payload.Edge():
         signals.restore(python=True)
         descriptors.place((*stdio, *ends), keep=lockdown.held())
-        for end in (_REPORTS, _ORDERS, VALUE):
-            os.set_inheritable(end, False)
         os.umask(_UMASK)
         os.chdir("/")
         walls = lockdown.stand_alone(box.early, parent=agent) + box.enclose()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from . import launch, spare
 from .attended import Attended
 from .orphans import Orphans
@@ -75,7 +73,7 @@ class Starter:
 
     def _attend(self, process: Process, source: Optional[bytes], audience: Audience, ready: Spare) -> None:
         request = process.request
-        env = {**os.environ, **request.env}
+        env = {**self._box.env, **request.env}
         care = Attended(
             ready,
             self._loop,

@@ -15,7 +15,7 @@ import time
 
 from ..walls import lockdown, namespaces
 from ..wire import json_object
-from . import clones, rehearsal, reseed, runner, signals, stage
+from . import clones, rehearsal, reseed, runner, stage
 from .nest import Nest
 from .parked import Mould
 
@@ -85,10 +85,9 @@ def _load(nest: Nest, archive: str, cloner: clones.Cloner) -> Mould:
         raise RuntimeError(f"importing {', '.join(nest.preload)} left {threads} threads; forks need one")
     lockdown.load(nest.plan)
     rehearsal.rehearse(nest.without_walls(), cloner)
-    mould = Mould(nest, archive, cloner)
-    signals.restore(python=True)
     os.environ.clear()
     os.environ.update(nest.env)
+    mould = Mould(nest, archive, cloner)
     runner.foresee(archive)
     gc.collect()
     gc.freeze()
