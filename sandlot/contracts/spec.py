@@ -89,6 +89,8 @@ class Limits:
 
     def asked(self) -> Tuple[str, ...]:
         """The names of the limits that were set."""
+        if self == _NO_LIMITS:  # the usual case, which this room's many callers need not pay for
+            return ()
         return tuple(f.name for f in fields(self) if getattr(self, f.name) is not None)
 
 

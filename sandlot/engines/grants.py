@@ -107,7 +107,7 @@ def for_workspace(spec: SandboxSpec, offered: Feature) -> Feature:
 
 def wanted(spec: SandboxSpec) -> tuple[Feature, ...]:
     """What an engine must be able to enforce or do for *spec*, because it was asked."""
-    found = [feature for name, feature in _FEATURES.items() if name in spec.limits.asked()]
+    found = [_FEATURES[name] for name in spec.limits.asked() if name in _FEATURES]
     found += [Feature.NETWORK_FULL] if spec.network is Network.FULL else []
     found += [Feature.MOUNTS] if spec.mounts else []
     return tuple(found)
