@@ -125,7 +125,7 @@ class KeeperEngine(ABC):
     def _hold(self, box: AgentBox, kept: KeptBox) -> None:
         """End it with the engine."""
         self._boxes.add(box)
-        kept.exit.add_done_callback(lambda _: self._boxes.discard(box))
+        kept.when_ended(lambda: self._boxes.discard(box))
 
     async def _running_keeper(self) -> Keeper:
         async with self._starting:
@@ -161,14 +161,13 @@ class KeptLife:
         return death_of(await self._kept.exit, self._launcher)
 
     async def usage(self) -> Usage:
-        ending = self._kept.exit
-        if not ending.done():
+        if self._kept.ending is None:
             try:
                 self._last = _usage(await self._kept.consumption())
             except SandlotError:
                 return self._last  # the keeper is gone, and nobody counts any more
-        if ending.done():
-            self._last = _usage(ending.result())
+        if self._kept.ending is not None:
+            self._last = _usage(self._kept.ending)
         return self._last
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +39,15 @@ class KeptBox:
         """Made by `Keeper.spawn` and `park`; *groups* are directories that count for it, by controller."""
         self.number, self._groups = number, groups or {}
         self._connection, self._ending = connection, ending
+
+    @property
+    def ending(self) -> Exit | None:
+        """How the box ended; None while something of it is left."""
+        return self._ending.result() if self._ending.done() else None
+
+    def when_ended(self, callback: Callable[[], object]) -> None:
+        """Call *callback* once nothing of the box is left."""
+        self._ending.add_done_callback(lambda _: callback())
 
     @property
     def exit(self) -> asyncio.Future[Exit]:
@@ -170,7 +179,7 @@ class Keeper:
         Returns when its agent stands behind its walls and waits to be greeted. Raises NotFound (no such
         zygote any more), StartFailed, BoxDied.
         """
-        asked = {"zygote": zygote, "limits": asdict(limits)}
+        asked = {"zygote": zygote, "limits": reports.limits_fields(limits)}
         answer = self._connection.ask("park", asked, lambda ok: self._adopt(ok, answer), fds)
         try:
             return await answer

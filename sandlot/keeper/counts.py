@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from .launch import Consumption
 
 _BILLION = 1_000_000_000
+_LONGEST = 4096  # a page, and these files hold a line or four
 
 
 def read(groups: Mapping[str, str]) -> Consumption | None:
@@ -14,14 +16,20 @@ def read(groups: Mapping[str, str]) -> Consumption | None:
     if not {"memory", "cpuacct", "pids"} <= groups.keys():
         return None
     try:
-        with open(f"{groups['memory']}/memory.max_usage_in_bytes", "rb", buffering=0) as file:
-            peak = int(file.read())
-        with open(f"{groups['memory']}/memory.oom_control", "rb", buffering=0) as file:
-            kills = next(int(line[9:]) for line in file.read().splitlines() if line.startswith(b"oom_kill "))
-        with open(f"{groups['cpuacct']}/cpuacct.usage", "rb", buffering=0) as file:
-            seconds = int(file.read()) / _BILLION
-        with open(f"{groups['pids']}/pids.current", "rb", buffering=0) as file:
-            pids = int(file.read())
-    except (OSError, ValueError, StopIteration):  # gone, or a kernel that counts otherwise: the keeper knows
+        peak = int(_content(f"{groups['memory']}/memory.max_usage_in_bytes"))
+        words = _content(f"{groups['memory']}/memory.oom_control").split()
+        kills = int(words[words.index(b"oom_kill") + 1])
+        seconds = int(_content(f"{groups['cpuacct']}/cpuacct.usage")) / _BILLION
+        pids = int(_content(f"{groups['pids']}/pids.current"))
+    except (OSError, ValueError, IndexError):  # gone, or a kernel that counts otherwise: the keeper knows
         return None
     return Consumption(kills, peak, seconds, pids)
+
+
+def _content(path: str) -> bytes:
+    # A file object would make eight system calls of these three, and a box is counted by four files.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LONGEST)
+    finally:
+        os.close(descriptor)

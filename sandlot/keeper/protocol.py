@@ -17,6 +17,8 @@ from .launch import KeptMount, Launch, Powers, Refusal, WorkspaceMount, demand
 from .orders import Fit, Limits, ZygoteOrder
 from .shapes import MAX_PACKET, demand_fields, number, parse_object, record
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -34,7 +36,7 @@ class Request:
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """One packet; Refusal(invalid) when it would be larger than MAX_PACKET."""
-    packet = json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii")
+    packet = _ENCODER.encode(message).encode("ascii")
     if len(packet) > MAX_PACKET:
         raise Refusal(
             "invalid", f"the message takes {len(packet)} bytes, more than {MAX_PACKET}: shorten argv or env"

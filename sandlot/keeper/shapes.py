@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from typing import Any
 
@@ -15,8 +17,13 @@ MAX_PACKET = 65_536
 def record(kind: type, shape: object) -> dict[str, Any]:
     """The values in *shape*, which must have exactly the fields of the dataclass *kind*."""
     value = shape if isinstance(shape, dict) else {}
-    demand_fields(kind.__name__, value, {entry.name for entry in fields(kind)})
+    demand_fields(kind.__name__, value, _names(kind))
     return dict(value)
+
+
+@functools.cache
+def _names(kind: type) -> frozenset[str]:
+    return frozenset(entry.name for entry in fields(kind))
 
 
 def number(message: Mapping[str, Any], name: str) -> int:
@@ -31,7 +38,7 @@ def parse_object(packet: bytes) -> dict[str, Any]:
     if len(packet) > MAX_PACKET:
         raise Refusal("invalid", f"a packet of {len(packet)} bytes is larger than {MAX_PACKET}")
     try:
-        message = json.loads(packet, object_pairs_hook=_unique)
+        message = _DECODER.decode(packet.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise Refusal("invalid", f"the packet is not JSON: {error}") from error
     demand("packet", message, isinstance(message, dict), "an object")
@@ -46,7 +53,10 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return unique
 
 
-def demand_fields(what: str, value: Mapping[str, Any], names: set[str]) -> None:
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)  # json.loads would make one for every packet
+
+
+def demand_fields(what: str, value: Mapping[str, Any], names: AbstractSet[str]) -> None:
     """Exactly the fields *names*, no more and no fewer."""
     if value.keys() != names:
         odd = ", ".join(sorted(value.keys() ^ names))
