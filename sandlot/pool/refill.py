@@ -13,7 +13,7 @@ from sandlot.contracts.errors import EngineUnavailable, PoolExhausted
 
 from . import stock
 from .memory import Memory
-from .shelf import Shelf
+from .shelf import Ready, Shelf
 
 _log = logging.getLogger(__name__)
 _TICK = 1.0
@@ -31,6 +31,7 @@ class Refill:
         self._name, self._engine, self._remaining = name, engine, remaining
         self._shelves: dict[str, Shelf] = {}
         self._claimed = float("-inf")
+        self._running: asyncio.Task[None] | None = None
         self._is_short = False
         self._is_closed = False
         self._ticking: asyncio.Task[None] | None = None
@@ -66,14 +67,15 @@ class Refill:
         shelf = self.shelf(name)
         self._claimed = shelf.asked = _now()
         found = None if is_fresh else shelf.take()
+        self._follow(found)
         if found is None:
             return await self._made(shelf, is_first=is_fresh)
         shelf.hits += 1
-        if shelf.ready < self.rules.low:
+        if not shelf.ready:
             asyncio.get_running_loop().call_soon(self.look)  # the claim goes first
         else:
-            self._look_later(stock.QUIET)
-        return found
+            self._look_within(stock.QUIET if shelf.ready < self.rules.low else stock.LONGEST)
+        return found.parked
 
     def put_off(self, seconds: float) -> None:
         """Let claims count as pausing no sooner than *seconds* from now."""
@@ -87,6 +89,7 @@ class Refill:
 
     def look(self) -> None:
         """Start what is to be started now."""
+        self._stop_timer()
         if self._is_closed:
             return
         stocks, moment = self._stocks(), self._moment()
@@ -95,13 +98,13 @@ class Refill:
                 self._start(self._shelves[name])
         delay = stock.pause(stocks, self.rules, moment)
         if delay is not None:
-            self._look_later(delay)
+            self._look_within(delay)
 
     async def close(self) -> None:
         """End every box that was not claimed, and refuse who waits for one."""
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._follow(None)
+        self._stop_timer()
         for shelf in self:
             shelf.close(self._closed)
         ending: list[asyncio.Task[Any]] = [*self._starting]
@@ -185,29 +188,46 @@ class Refill:
 
     def _retire(self, shelf: Shelf, count: int) -> None:
         for _ in range(count):
-            parked = shelf.take()
-            if parked is not None:
+            old = shelf.take()
+            if old is not None:
+                old.watch.cancel()
                 shelf.retired += 1
-                self.discard(parked)
+                self.discard(old.parked)
+
+    def _follow(self, claimed: Ready | None) -> None:
+        """Wait for the end of the box that was *claimed* last, and of no other."""
+        if self._running is not None:
+            self._running.cancel()
+        self._running = None if claimed is None else claimed.watch
+        if claimed is not None:
+            claimed.watch.add_done_callback(self._over)
+
+    def _over(self, watch: asyncio.Task[None]) -> None:
+        if watch is self._running:
+            self._running = None
+            self.look()
 
     def _measure(self) -> None:
         was, self._is_short = self._is_short, stock.is_short(self._remaining(), self._is_short)
         if was != self._is_short:
             _log.warning("memory is %s: boxes are %s", *_SAID[self._is_short])
 
-    def _look_later(self, delay: float) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(delay, self._paused)
+    def _look_within(self, delay: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._timer.when() > loop.time() + delay:
+            self._stop_timer()
+            self._timer = loop.call_later(delay, self.look)
 
-    def _paused(self) -> None:
-        self._timer = None
-        self.look()
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _stocks(self) -> dict[str, stock.Stock]:
         return {name: shelf.stock() for name, shelf in self._shelves.items()}
 
     def _moment(self) -> stock.Moment:
-        return stock.Moment(_now(), self._claimed, self._is_short)
+        return stock.Moment(_now(), self._claimed, self._is_short, self._running is not None)
 
     def _exhausted(self, shelf: Shelf) -> PoolExhausted:
         shelf.refused += 1

@@ -16,7 +16,9 @@ _MOST_REST = 30.0
 
 
 @dataclass(slots=True, eq=False)
-class _Ready:
+class Ready:
+    """A box on a shelf, there since a time of the loop's clock; `watch` is done when it is gone."""
+
     parked: Parked
     since: float
     watch: asyncio.Task[None]
@@ -34,7 +36,7 @@ class Shelf:
         self.failed = 0
         self.wait_seconds = self.refill_seconds = 0.0
         self._lost = lost
-        self._ready: deque[_Ready] = deque()
+        self._ready: deque[Ready] = deque()
         self._queue: deque[asyncio.Future[Parked]] = deque()
         self._failures = 0
         self._rests_until = 0.0
@@ -86,12 +88,15 @@ class Shelf:
             dead=self.dead,
         )
 
-    def take(self) -> Parked | None:
-        """The oldest ready box, which is nobody else's from now on; None when there is none."""
+    def take(self) -> Ready | None:
+        """The oldest ready box, which is nobody else's from now on; None when there is none.
+
+        Its watch is the caller's to cancel.
+        """
         while self._ready:
             found = self._ready.popleft()
-            if found.watch.cancel():
-                return found.parked
+            if not found.watch.done():
+                return found
             self._bury(found)  # it has ended, and nobody was told yet
         return None
 
@@ -101,7 +106,7 @@ class Shelf:
             self._queue.popleft().set_result(parked)
             return
         watch = asyncio.ensure_future(parked.ended())
-        ready = _Ready(parked, now, watch)
+        ready = Ready(parked, now, watch)
         self._ready.append(ready)
         watch.add_done_callback(lambda watch: self._died(ready, watch))
 
@@ -146,7 +151,7 @@ class Shelf:
         while self._queue:
             self._queue.popleft().set_exception(error())
 
-    def _died(self, ready: _Ready, watch: asyncio.Task[None]) -> None:
+    def _died(self, ready: Ready, watch: asyncio.Task[None]) -> None:
         if watch.cancelled():
             return
         watch.exception()  # a watch that fails is as good as a box that ended: neither is to be claimed
@@ -154,6 +159,6 @@ class Shelf:
             self._ready.remove(ready)
             self._bury(ready)
 
-    def _bury(self, ready: _Ready) -> None:
+    def _bury(self, ready: Ready) -> None:
         self.dead += 1
         self._lost(ready.parked)

@@ -1,9 +1,9 @@
 """What the stocks of an engine need next: what to start, what to retire, whom to refuse (pure).
 
 Theory. A claim takes a ready box, and making the next one takes as much of the machine as running a program
-does. So it is put off until claims pause, as long as half of the stock is left; below that, one is made at a
-time beside the claims; and with none left, as many at once as there are processors, for now everybody waits
-for it. A claim that finds nothing is a box to be made before all others.
+does. So it is put off until claims pause and what was claimed last has ended, as long as half of the stock is
+left; below that, one is made at a time beside the claims; and with none left, as many at once as there are
+processors, for now everybody waits for it. A claim that finds nothing is a box to be made before all others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from .memory import Memory
 MOST_DEPTH = 64
 """A parked box costs about a mebibyte, and with hundreds of them every fork gets dearer."""
 QUIET = 0.002
-"""Seconds without a claim that count as a pause: a spaced one-shot run is over by then."""
+"""Seconds without a claim that count as a pause, once the box that was claimed last is gone."""
+LONGEST = 0.025
+"""Seconds without a claim that count as one where that box lives on: most one-shot runs are over by then."""
 SHORT = 0.10
 """Share of the host's memory below which no box is made ahead."""
 EASY = 0.15
@@ -78,16 +80,25 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What matters to all stocks: the time, when the last claim came, whether memory is short."""
+    """What matters to all stocks: the time, when the last claim came, whether memory is short.
+
+    `is_busy` says that the box which was claimed last is not gone yet.
+    """
 
     now: float
     claimed: float = float("-inf")
     is_short: bool = False
+    is_busy: bool = False
+
+    @property
+    def quiet_from(self) -> float:
+        """When claims pause, if none comes until then."""
+        return self.claimed + (LONGEST if self.is_busy else QUIET)
 
     @property
     def is_quiet(self) -> bool:
         """Whether claims pause."""
-        return self.now - self.claimed >= QUIET
+        return self.now >= self.quiet_from
 
 
 def starts(stocks: Mapping[str, Stock], rules: Rules, moment: Moment) -> Mapping[str, int]:
@@ -111,7 +122,7 @@ def pause(stocks: Mapping[str, Stock], rules: Rules, moment: Moment) -> float | 
     if moment.is_quiet or not any(_lacks(stock, rules, quiet) for stock in stocks.values()):
         return None
     # A timer may be a trifle early: whoever is called then must not be told to come again at once, for ever.
-    return max(moment.claimed + QUIET - moment.now, QUIET / 2)
+    return max(moment.quiet_from - moment.now, QUIET / 2)
 
 
 def retirements(stock: Stock, rules: Rules, moment: Moment) -> int:

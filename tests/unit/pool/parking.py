@@ -46,6 +46,11 @@ class ParkedBox:
         self.fate = "dead"
         self._gone.set()
 
+    def end(self) -> None:
+        """It has served, and is gone."""
+        assert self.fate == "claimed"
+        self._gone.set()
+
     def die_unseen(self) -> None:
         """It dies, and who watches it hears of that later."""
         self.fate = "dead"
@@ -75,7 +80,8 @@ class ClaimedBox:
         return Ending(EndReason.KILLED, 0.0)
 
     async def close(self) -> None:
-        return
+        if self.parked is not None:
+            self.parked.end()
 
 
 class ParkingEngine:

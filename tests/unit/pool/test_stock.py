@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.pool import memory, stock
 from sandlot.pool.memory import Memory
-from sandlot.pool.stock import QUIET, Moment, Rules, Stock
+from sandlot.pool.stock import LONGEST, QUIET, Moment, Rules, Stock
 
 RULES = Rules(depth=8, at_once=2)
 QUIET_NOW = Moment(now=100.0)
@@ -115,6 +115,8 @@ def _is_first(each: Stock) -> bool:
         ({"ready": 7}, Moment(100.0, 100.0 - QUIET / 4), QUIET * 3 / 4),
         ({"ready": 7}, Moment(100.0, 100.0 - QUIET * 0.999), QUIET / 2),
         ({"ready": 7}, Moment(100.0, 90.0), None),
+        ({"ready": 7}, Moment(100.0, 90.0, is_busy=True), None),
+        ({"ready": 7}, Moment(100.0, 100.0 - 2 * QUIET, is_busy=True), LONGEST - 2 * QUIET),
         ({"ready": 8}, Moment(100.0, 100.0), None),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from sandlot.contracts import errors
 from sandlot.contracts.errors import EngineUnavailable, PoolExhausted
 from sandlot.contracts.spec import SandboxSpec
+from sandlot.pool.stock import LONGEST
 from tests.unit.pool.parking import (
     SYSTEM,
     ClaimedBox,
@@ -91,10 +92,50 @@ def test_spaced_claims_are_followed_by_their_refill() -> None:
         pool.warm([SYSTEM])
         await asyncio.sleep(1)
         for _ in range(100):
-            await pool.create(SYSTEM)
+            box = await pool.create(SYSTEM)
+            await asyncio.sleep(0.015)
             assert engine.parking == 0  # the program has the machine for itself
+            await box.close()
             await asyncio.sleep(0.004)
             assert only(pool.supplies()).ready == 8
+        await pool.close()
+
+    play(scene)
+
+
+def test_a_box_that_lives_on_holds_the_refill_up_for_a_moment_only() -> None:
+    engine = ParkingEngine(seconds=0.001)
+
+    async def scene() -> None:
+        pool = pool_over(engine, depth=8)
+        pool.warm([SYSTEM])
+        await asyncio.sleep(1)
+        for _ in range(20):
+            await pool.create(SYSTEM)
+            await asyncio.sleep(LONGEST - 0.001)
+            assert (engine.parking, only(pool.supplies()).ready) == (0, 7)
+            await asyncio.sleep(0.003)
+            assert only(pool.supplies()).ready == 8
+        await pool.close()
+
+    play(scene)
+
+
+def test_the_end_of_an_earlier_box_is_no_pause_while_the_last_one_runs() -> None:
+    engine = ParkingEngine(seconds=0.001)
+
+    async def scene() -> None:
+        pool = pool_over(engine, depth=8)
+        pool.warm([SYSTEM])
+        await asyncio.sleep(1)
+        first, last = await pool.create(SYSTEM), await pool.create(SYSTEM)
+        await asyncio.sleep(0.003)
+        await first.close()
+        await asyncio.sleep(0.003)
+        assert (engine.parking, only(pool.supplies()).ready) == (0, 6)
+        await last.close()
+        await asyncio.sleep(0.006)
+        assert only(pool.supplies()).ready == 8
         await pool.close()
 
     play(scene)
@@ -108,11 +149,11 @@ def test_a_claim_in_the_pause_after_another_puts_the_refill_off_and_no_longer() 
         pool.warm([SYSTEM])
         await asyncio.sleep(1.5)
         await pool.create(SYSTEM)
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(LONGEST / 2)
         await pool.create(SYSTEM)
-        await asyncio.sleep(0.0015)  # what the first one had waited for is over
+        await asyncio.sleep(LONGEST * 3 / 4)  # what the first one had waited for is over
         assert (engine.parking, only(pool.supplies()).ready) == (0, 6)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(LONGEST / 2)
         assert only(pool.supplies()).ready == 8
         await pool.close()
 
