@@ -20,7 +20,7 @@ from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation
 
 from . import running
-from .calls import Calls, Patience
+from .calls import Patience
 from .channel import Channel
 from .files import BoxFiles
 from .greeting import Greeted, greet
@@ -57,12 +57,12 @@ class BoxFacts:
 class AgentBox(BoxFiles, BoxProcesses):
     """A Box with Files, FileWatch, Processes and Terminals; make it with `connect`."""
 
-    def __init__(self, facts: BoxFacts, calls: Calls) -> None:
-        """Speak for a box whose agent has been greeted."""
-        self.engine, self.isolation = facts.engine, facts.isolation
-        self.enforced, self.features = facts.enforced, facts.features
+    def __init__(self, facts: BoxFacts, greeted: Greeted) -> None:
+        """Speak for a box whose agent has been *greeted*."""
+        self.engine, self.isolation, self.features = facts.engine, facts.isolation, facts.features
+        self.enforced = tuple(sorted({*facts.enforced, *greeted.walls}))
         self.failover: tuple[str, ...] = ()
-        self._facts, self._calls = facts, calls
+        self._facts, self._calls = facts, greeted.calls
         self._feeders: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Ending] | None = None
@@ -90,8 +90,7 @@ class AgentBox(BoxFiles, BoxProcesses):
     @classmethod
     def of(cls, facts: BoxFacts, greeted: Greeted) -> AgentBox:
         """The box of an agent that has been *greeted*."""
-        enforced = tuple(sorted({*facts.enforced, *greeted.walls}))
-        return cls(replace(facts, enforced=enforced), greeted.calls)
+        return cls(facts, greeted)
 
     async def run(self, command: Command) -> AsyncGenerator[Event, None]:
         if command.background:

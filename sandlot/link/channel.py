@@ -199,8 +199,7 @@ class PipeChannel:
         if end is None or end not in self._open:
             return
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.remove_reader(end)
-            self._loop.remove_writer(end)
+            (self._loop.remove_writer if end == self._outgoing else self._loop.remove_reader)(end)
         self._open.discard(end)
         os.close(end)
 

@@ -106,13 +106,12 @@ def starts(stocks: Mapping[str, Stock], rules: Rules, moment: Moment) -> Mapping
     found: Counter[str] = Counter()
     after = dict(stocks)
     room = rules.at_once - sum(stock.starting for stock in stocks.values())
-    for _ in range(room):
-        lacking = [name for name, stock in after.items() if _lacks(stock, rules, moment)]
-        if not lacking:
-            break
+    while room > 0 and (lacking := [name for name in after if _lacks(after[name], rules, moment)]):
         name = min(lacking, key=lambda name: _urgency(after[name]))
         found[name] += 1
-        after[name] = replace(after[name], starting=after[name].starting + 1)
+        room -= 1
+        if room:
+            after[name] = replace(after[name], starting=after[name].starting + 1)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -41,6 +42,8 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        # Their own look-up of labels takes a lock and makes a text of each.
+        self._of = functools.cache(self._counted)
         self._open = Gauge("sandlot_http_requests_open", "Requests being answered.", registry=self.registry)
         self._refused = Counter(
             "sandlot_http_refused", "Requests refused before a route.", ("why",), registry=self.registry
@@ -59,8 +62,12 @@ class Metrics:
         """It was answered with *status* by the route of template *route*, after *seconds*."""
         method = method if method in _METHODS else "OTHER"
         self._open.dec()
-        self._requests.labels(method, route, f"{status // 100}xx").inc()
-        self._seconds.labels(method, route).observe(seconds)
+        requests, durations = self._of(method, route, f"{status // 100}xx")
+        requests.inc()
+        durations.observe(seconds)
+
+    def _counted(self, method: str, route: str, status: str) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, status), self._seconds.labels(method, route)
 
     def refused(self, why: str) -> None:
         """A request was refused by the rule called *why*."""

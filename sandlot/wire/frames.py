@@ -101,7 +101,7 @@ class FrameDecoder:
     def __init__(self, *, accept: Container[int], max_payload: int = MAX_PAYLOAD) -> None:
         self._accept = accept
         self._max_payload = max_payload
-        self._buffer = bytearray()
+        self._buffer = b""
         self._error: Optional[FrameError] = None
 
     def feed(self, data: bytes) -> List[Frame]:
@@ -113,7 +113,7 @@ class FrameDecoder:
             return self._complete()
         except FrameError as error:
             self._error = error
-            self._buffer.clear()
+            self._buffer = b""
             raise
 
     def finish(self) -> None:
@@ -134,10 +134,9 @@ class FrameDecoder:
             end = start + _HEADER.size + length
             if end > len(buffer):
                 break
-            with memoryview(buffer) as view:
-                frames.append(Frame(kind, stream, bytes(view[start + _HEADER.size : end])))
+            frames.append(Frame(kind, stream, buffer[start + _HEADER.size : end]))
             start = end
-        del buffer[:start]
+        self._buffer = buffer[start:]
         return frames
 
 

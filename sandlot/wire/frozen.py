@@ -36,10 +36,10 @@ class Frozen:
 
     def __init__(self, *values: Any, **named: Any) -> None:
         fields = self._fields
-        given = dict(zip(fields, values))
         if len(values) == len(fields) and not named:
-            self.__dict__.update(given)
+            self.__dict__.update(zip(fields, values))
             return
+        given = dict(zip(fields, values))
         wrong = len(values) > len(fields) or any(name in given or name not in fields for name in named)
         given.update(named)
         if wrong or not all(name in given or hasattr(type(self), name) for name in fields):
