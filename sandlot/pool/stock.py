@@ -117,8 +117,10 @@ def starts(stocks: Mapping[str, Stock], rules: Rules, moment: Moment) -> Mapping
 
 def pause(stocks: Mapping[str, Stock], rules: Rules, moment: Moment) -> float | None:
     """Seconds until claims pause, when something is to be started then; None when nothing is."""
+    if moment.is_quiet:
+        return None
     quiet = replace(moment, claimed=float("-inf"))
-    if moment.is_quiet or not any(_lacks(stock, rules, quiet) for stock in stocks.values()):
+    if not any(_lacks(stock, rules, quiet) for stock in stocks.values()):
         return None
     # A timer may be a trifle early: whoever is called then must not be told to come again at once, for ever.
     return max(moment.quiet_from - moment.now, QUIET / 2)
