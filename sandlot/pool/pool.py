@@ -21,11 +21,6 @@ from .supply import Supply
 _log = logging.getLogger(__name__)
 _TRIES = 2
 """Ready boxes tried for one claim: when those died, all may have, with what they stood on."""
-_FIRST_COMMAND = 0.015
-"""Seconds in which the first command of a new sandbox comes, in a request of its own, and ends.
-
-Making the next box beside it would double what it takes on a machine with few processors.
-"""
 
 
 class ParkingEngine(Engine, Parking, Protocol):
@@ -73,8 +68,6 @@ class Pool:
             if name is None:
                 return await self._engine.create(spec)
             parked = await self._refill.next(name)
-            if spec.workspace is not None:
-                self._refill.put_off(_FIRST_COMMAND)
             try:
                 return await self._claimed(parked, spec)
             except StartFailed:

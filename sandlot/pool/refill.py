@@ -77,10 +77,6 @@ class Refill:
             self._look_within(stock.QUIET if shelf.ready < self.rules.low else stock.LONGEST)
         return found.parked
 
-    def put_off(self, seconds: float) -> None:
-        """Let claims count as pausing no sooner than *seconds* from now."""
-        self._claimed = max(self._claimed, _now() + seconds)
-
     def discard(self, parked: Parked) -> None:
         """End *parked* unclaimed, in the background."""
         task = asyncio.ensure_future(parked.discard())
