@@ -6,19 +6,19 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
 from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.lease import DEFAULT_TTL
-from sandlot.contracts.spec import Bounds, KeptWorkspace, Network, SandboxSpec, WorkspaceKind
+from sandlot.contracts.spec import Network, SandboxSpec
 from sandlot.engines.failover import FailoverEngine
 from sandlot.keeper.client import STORE
 from sandlot.keeper.storage import WorkspaceStore
 from sandlot.pool.pools import Pools
 from sandlot.pool.stock import Rules
-from sandlot.sandboxes.agreement import WorkspacePolicy, kinds_to_try
+from sandlot.sandboxes.agreement import WorkspacePolicy
 from sandlot.sandboxes.gate import Width
 from sandlot.sandboxes.house import House
 from sandlot.sandboxes.quota import Quota
@@ -68,7 +68,6 @@ async def open_service(
         with contextlib.suppress(SandlotError):  # who asks for a box will be told
             engine.prepare(house.defaults)
         pools.warm()
-        sandboxes.afterwards.do(_keep_images(pools, house, sandboxes), "boxes with a workspace of their own")
     return LocalService(sandboxes, pools=pools)
 
 
@@ -79,22 +78,6 @@ def pools_of(chosen: Settings, defaults: SandboxSpec) -> Pools | None:
     kept = [defaults, *(replace(defaults, environment=name) for name in chosen.pool_keep)]
     rules = Rules(depth=chosen.pool_depth, at_once=max(2, os.cpu_count() or 1), wait=float(chosen.pool_wait))
     return Pools(rules, kept)
-
-
-async def _keep_images(pools: Pools, house: House, sandboxes: Sandboxes) -> None:
-    pools.keep(on_images(pools.kept, house, await sandboxes.proven()))
-
-
-def on_images(
-    kept: Iterable[SandboxSpec], house: House, proven: Collection[WorkspaceKind]
-) -> list[SandboxSpec]:
-    """The specs *kept* as those of new sandboxes, where these get an image (pure)."""
-    found = []
-    for spec in kept:
-        if kinds_to_try(house.workspaces, spec.ttl, proven)[0] is WorkspaceKind.IMAGE:
-            blank = KeptWorkspace("blank", WorkspaceKind.IMAGE, Bounds.of(spec.limits))
-            found.append(replace(spec, workspace=blank))
-    return found
 
 
 def steady_clock() -> Callable[[], float]:

@@ -47,7 +47,10 @@ class Pool:
         self._refill = Refill(engine.name, engine, rules or Rules(), remaining)
 
     def warm(self, specs: Iterable[SandboxSpec]) -> None:
-        """Begin to fill the stocks that boxes for *specs* come from; they are kept filled from now on."""
+        """Begin to fill the stocks that boxes for *specs* come from; they are kept filled from now on.
+
+        Those with blank workspaces of the same bounds begin to be filled when one is asked for.
+        """
         for spec in specs:
             try:
                 name = self._engine.stock(spec)
@@ -55,7 +58,7 @@ class Pool:
                 _log.warning("no boxes of %s are made ahead: %s", self.name, error.message)
                 continue
             if name is not None:
-                self._blanks.update(_blank(spec))
+                self._blanks.update(_blank(spec), [Bounds.of(spec.limits)])
                 self._refill.keep(name)
 
     async def probe(self) -> Viability:

@@ -18,7 +18,7 @@ class Pools:
 
     def __init__(self, rules: Rules, kept: Sequence[SandboxSpec] = ()) -> None:
         """Bounded by *rules*, each; boxes for the specs *kept* are made ahead from `warm` on."""
-        self._rules, self.kept = rules, tuple(kept)
+        self._rules, self._kept = rules, tuple(kept)
         self._pools: list[Pool] = []
         self._is_warm = False
 
@@ -27,21 +27,14 @@ class Pools:
         pool = Pool(cast("ParkingEngine", engine), self._rules)
         self._pools.append(pool)
         if self._is_warm:
-            pool.warm(self.kept)
+            pool.warm(self._kept)
         return pool
 
     def warm(self) -> None:
         """Begin to make boxes ahead; engines that are made later do so too."""
         self._is_warm = True
         for pool in self._pools:
-            pool.warm(self.kept)
-
-    def keep(self, specs: Sequence[SandboxSpec]) -> None:
-        """Make boxes for *specs* ahead as well, from `warm` on."""
-        self.kept += tuple(specs)
-        if self._is_warm:
-            for pool in self._pools:
-                pool.warm(specs)
+            pool.warm(self._kept)
 
     def supplies(self) -> tuple[Supply, ...]:
         """The numbers of every stock of every engine."""

@@ -65,8 +65,7 @@ class Sandboxes:
         self._tombstones = Tombstones()
         self._expiry: Expiry[Key] = Expiry(clock, self._due, self._forget_outdated)
         self._proving: asyncio.Future[Mapping[WorkspaceKind, str | None]] | None = None
-        self.afterwards = Afterwards()
-        """What goes on when nobody waits for it any more, but `close`."""
+        self._afterwards = Afterwards()
         self._clearing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -91,7 +90,7 @@ class Sandboxes:
         key = owner, identifier(name, "sandbox")
         spec = without_image(spec, self._house.images)
         wanted = settled(spec, self._house.defaults)
-        kinds = kinds_to_try(self._house.workspaces, wanted.ttl, await self.proven())
+        kinds = kinds_to_try(self._house.workspaces, wanted.ttl, await self._proven())
         while True:
             self._refuse_when_closed()
             lodging = self._lodgings.get(key)
@@ -166,7 +165,7 @@ class Sandboxes:
         try:
             yield box
         finally:
-            over = self.afterwards.do(box.close(), "a box whose command has ended")
+            over = self._afterwards.do(box.close(), "a box whose command has ended")
             over.add_done_callback(lambda _: self._commands.leave(owner))
 
     def census(self) -> Census:
@@ -198,7 +197,7 @@ class Sandboxes:
         lodgings = tuple(self._lodgings.values())
         try:
             await asyncio.gather(*(each.leave(EndReason.SHUTDOWN, keep=True) for each in lodgings))
-            await self.afterwards.over()
+            await self._afterwards.over()
         finally:
             try:
                 await self._means.engine.close()
@@ -220,8 +219,7 @@ class Sandboxes:
             for name in strays:
                 await audit.quietly(finished(store.remove, name), name)
 
-    async def proven(self) -> Collection[WorkspaceKind]:
-        """What kept workspaces can lie on here; it takes a moment the first time."""
+    async def _proven(self) -> Collection[WorkspaceKind]:
         if self._means.store is None:
             return ()
         if self._proving is None:
@@ -291,7 +289,7 @@ class Sandboxes:
 
     def _forget(self, keys: Collection[str]) -> None:
         if keys:
-            self.afterwards.do(self._means.registry.forget(keys), "ended sandboxes")
+            self._afterwards.do(self._means.registry.forget(keys), "ended sandboxes")
 
     def _refuse_when_closed(self) -> None:
         if self._closing is not None:

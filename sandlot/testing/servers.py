@@ -195,6 +195,7 @@ def _clean_environ(place: Path) -> Dict[str, str]:
         SANDLOT_RUNTIME_DIRECTORY=str(place / "run"),
         PYTHONPATH=os.pathsep.join([str(_SOURCE), *filter(None, [kept.get("PYTHONPATH")])]),
         PYTHONDONTWRITEBYTECODE="1",
+        SANDLOT_POOL_DEPTH="2",  # a test takes one box or two, and a deeper pool more time than the test
     )
     return kept
 

@@ -60,6 +60,23 @@ def test_boxes_with_blank_workspaces_are_made_for_nothing_but_what_was_said() ->
     play(scene)
 
 
+def test_blank_workspaces_of_the_usual_bounds_are_stocked_once_one_was_asked_for() -> None:
+    engine = ParkingEngine()
+    usual = KeptWorkspace("w", WorkspaceKind.IMAGE, Bounds.of(SYSTEM.limits))
+
+    async def scene() -> None:
+        pool = pool_over(engine, depth=2)
+        pool.warm([SYSTEM])
+        await asyncio.sleep(1)
+        assert _ready(pool) == {"system": 2}
+        await pool.create(SandboxSpec(workspace=usual))
+        await asyncio.sleep(1)
+        assert _ready(pool) == {"system": 2, f"system/{Bounds.of(SYSTEM.limits).size}": 2}
+        await pool.close()
+
+    play(scene)
+
+
 def test_the_next_box_is_made_after_the_first_command_of_a_sandbox() -> None:
     engine = ParkingEngine()
 

@@ -68,7 +68,9 @@ def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 async def filled(service: LocalService) -> None:
-    """Wait until a sandbox finds a parked box with an image."""
+    """Wait until a sandbox finds a parked box with an image; the first one that is asked for finds none."""
+    await made(service, "first")
+    await service.delete("first")
     while not [each for each in service.supplies() if each.stock == IMAGES and each.ready]:  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # nobody tells of counts
 
