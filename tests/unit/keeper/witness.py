@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import select
 import stat
@@ -50,8 +51,10 @@ def are_gone(pidfds: Sequence[int], seconds: float) -> bool:
 
 def groups_of(stub: int) -> list[str]:
     """The control groups left of the keeper whose stub had this pid."""
-    found = Path("/sys/fs/cgroup").rglob(f"sandlot-*-{stub}-*-*")
-    return sorted(str(path) for path in found)
+    # os.walk passes over what is removed meanwhile: others have groups too.
+    walked = os.walk("/sys/fs/cgroup")
+    wanted = f"sandlot-*-{stub}-*-*"
+    return sorted(f"{place}/{name}" for place, names, _ in walked for name in fnmatch.filter(names, wanted))
 
 
 @dataclass(frozen=True)
