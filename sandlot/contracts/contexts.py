@@ -138,7 +138,7 @@ class Context(Protocol):
         """
 
     async def answer(self, text: str) -> None:
-        """Give the running cell the line it asked for by InputAsked. Raises Conflict when it asks for none."""
+        """Give the running cell the line it asked for. Raises Conflict when it asks for none."""
 
     async def interrupt(self) -> None:
         """Interrupt the running cell, as Ctrl-C does; state stays. Nothing happens when none runs."""
