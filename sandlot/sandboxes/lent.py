@@ -15,18 +15,20 @@ from sandlot.contracts.lease import Ending
 from sandlot.contracts.streams import ended
 
 from .gate import Gate
+from .lent_contexts import DefaultContext, LentContexts
 
 
-class LentBox:
-    """Implements Box, Files, FileWatch, Processes and Terminals by those of another box.
+class LentBox(LentContexts):
+    """Implements Box, Files, FileWatch, Processes, Terminals and Contexts by those of another box.
 
     Every command and terminal takes a place in the gate of commands for as long as it runs, background
     processes while they start: `run`, `open` and `start` also raise PoolExhausted and QuotaDenied.
     Methods of a feature the box lacks raise Unsupported.
     """
 
-    def __init__(self, box: Box, commands: Gate, owner: str) -> None:
-        """Lend *box* to *owner*."""
+    def __init__(self, box: Box, commands: Gate, owner: str, default: DefaultContext) -> None:
+        """Lend *box*, whose *default* context is known, to *owner*."""
+        super().__init__(box, commands, owner, default)
         self.engine, self.isolation = box.engine, box.isolation
         self.enforced, self.features = box.enforced, box.features
         self.failover = box.failover

@@ -18,7 +18,6 @@ from sandlot.sandboxes.sandboxes import Sandboxes
 from sandlot.server.app import build_app
 from sandlot.server.dialect import Context
 from sandlot.server.dialects.native import routes
-from sandlot.server.dialects.native.registry import Runs
 from sandlot.server.dialects.native.routes import operations
 from sandlot.server.gate import Access
 from sandlot.server.health import Health
@@ -222,7 +221,7 @@ def test_another_owner_finds_nothing_of_mine(tmp_path: Path) -> None:
 
 def test_a_key_opens_what_its_scopes_allow(tmp_path: Path) -> None:
     async def scene(ask: Ask) -> None:
-        for row in operations(Runs()):
+        for row in operations():
             path = row.path.replace("{id}", "a").replace("{exec}", "b").replace("{process}", "1")
             for by in ("looker", "counter"):
                 told = await ask(row.verb, path, {}, by=by)

@@ -8,6 +8,7 @@ import pytest
 from sandlot.contracts.errors import QuotaDenied
 from sandlot.contracts.events import Event, Exited, Reason, Started
 from sandlot.server.dialects.native.feed import MOST_GIVERS, Feed
+from sandlot.server.dialects.native.manners import COMMANDS
 from sandlot.server.dialects.native.runs import Run
 
 
@@ -20,7 +21,7 @@ def test_a_command_that_waits_long_for_its_turn_is_no_orphan() -> None:
             yield Started("p1")
             yield Exited(Reason.EXITED, 0)
 
-        run = Run(source(), orphan_seconds=0.0)
+        run = Run(source(), COMMANDS, orphan_seconds=0.0)
         for _ in range(10):  # of the loop: a timer that ran would have fired
             await asyncio.sleep(0)
         turn.set()

@@ -21,6 +21,7 @@ from sandlot.contracts.streams import ended
 from sandlot.sandboxes import audit
 from sandlot.sandboxes.gate import Gate, Width
 from sandlot.sandboxes.lent import LentBox
+from sandlot.sandboxes.lent_contexts import DefaultContext
 from tests.unit.local.memory import MemoryBox
 from tests.unit.sandboxes.house import record
 
@@ -73,7 +74,7 @@ class ToldTerminal:
 
 def lent(box: MemoryBox, width: Width | None = None) -> tuple[LentBox, Gate]:
     gate = Gate("commands", width or Width(1, 0))
-    return LentBox(box, gate, "one"), gate
+    return LentBox(box, gate, "one", DefaultContext()), gate
 
 
 def test_it_is_every_protocol_of_a_box() -> None:
