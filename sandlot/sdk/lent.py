@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, O
 
 from sandlot.client.pieces import Pieces
 from sandlot.contracts.command import Command, TerminalSize
+from sandlot.contracts.contexts import ContextSpec
 from sandlot.contracts.engine import Terminal
 from sandlot.contracts.events import Event
 from sandlot.contracts.service import SandboxStatus
 from sandlot.contracts.spec import SandboxSpec
 
+from .lent_context import LentContext
 from .powers import PowerfulBox
 
 if TYPE_CHECKING:
@@ -117,6 +119,16 @@ class LentBox:
 
     def open(self, command: Command) -> LentTerminal:
         return LentTerminal(self._background, self._background.wait(self._box.open(command)))
+
+    def open_context(self, spec: ContextSpec) -> LentContext:
+        return LentContext(self._background, self._background.wait(self._box.open_context(spec)))
+
+    def contexts(self) -> Tuple[LentContext, ...]:
+        found = self._background.wait(self._box.contexts())
+        return tuple(LentContext(self._background, each) for each in found)
+
+    def default_context(self) -> LentContext:
+        return LentContext(self._background, self._background.wait(self._box.default_context()))
 
 
 class LentTerminal:
