@@ -129,7 +129,10 @@ class Context(Protocol):
 
     id: str
     spec: ContextSpec
-    facts: ContextFacts
+
+    @property
+    def facts(self) -> ContextFacts:
+        """What the interpreter said of itself; a restart may change it."""
 
     def run(self, cell: Cell) -> AsyncIterator[CellEvent]:
         """Run *cell*: Begun, what it brings forth, then exactly one Finished.

@@ -16,6 +16,7 @@ import time
 from ..walls import lockdown, namespaces
 from ..wire import json_object
 from . import clones, reseed, runner, signals
+from .contexts import ipython
 from .nest import Nest
 
 TYPE_CHECKING = False
@@ -76,6 +77,7 @@ def _load(nest: Nest) -> None:
         raise RuntimeError(
             f"importing {', '.join(nest.preload)} made a fork that lives on; forks need one process"
         )
+    ipython.prepare()
     runner.rehearse()
     threads = _threads()
     if threads != 1:
@@ -114,11 +116,13 @@ def _load_agent() -> None:
         archives,
         beneath,
         files,
+        ordered,
         removal,
         terminal,
         verbs,
         watch,
     )
+    from .contexts import program  # noqa: F401
 
 
 def _make(

@@ -24,7 +24,7 @@ from sandlot.contracts.cells import (
 from sandlot.contracts.events import Failed
 
 from .fields import Fields, body_of, object_from
-from .lines import LineReader
+from .stream_lines import LineReader
 
 LONGEST_LINE = 12 * 2**20
 """Bytes of one event; a context cannot show more in one piece."""

@@ -15,8 +15,8 @@ from sandlot.contracts.handler import LARGEST_VALUE
 
 from .entries import change_to_json
 from .fields import Fields, body_of, object_from, text_or_base64
-from .lines import LineReader
 from .results import reason_of
+from .stream_lines import LineReader
 
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"

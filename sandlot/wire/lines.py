@@ -1,57 +1,46 @@
-"""The lines of an event stream, cut out of bytes as they come: NDJSON, or the data of server-sent events.
-
-Of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) only `data` is read:
-ours have their number and kind in it too.
-"""
+"""Lines out of bytes that somebody hostile sends, bounded."""
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List
 
-from sandlot.contracts.errors import InvalidSpec
+LARGEST_LINE = 8 * 2**20
+"""Bytes of one line from a context, which the program there keeps to as well."""
+
+_CALLED_OFF = 0x18  # the control character CAN
+
+
+class LineError(ValueError):
+    """A context said what it cannot say."""
 
 
 class LineReader:
-    """Turns the bytes of a stream into the texts of its events; with *server_sent* as server-sent events.
+    """Turns received bytes into lines, however they were cut; keeps less than one line between calls.
 
-    `feed` raises InvalidSpec for a line, or an event, of more than *longest* bytes.
+    A line that ends with the character CAN was called off by its writer and is left out, as an empty one is.
     """
 
-    def __init__(self, *, server_sent: bool, longest: int) -> None:
-        """Read from the beginning of a stream."""
-        self._server_sent, self._longest = server_sent, longest
-        self._begun = bytearray()
-        self._looked = 0
-        self._data: List[bytes] = []
-        self._size = 0
+    def __init__(self, longest: int = LARGEST_LINE) -> None:
+        """Refuse lines of more than *longest* bytes."""
+        self._longest = longest
+        self._buffer = bytearray()
+        self._searched = 0
 
     def feed(self, data: bytes) -> List[bytes]:
-        """The texts that *data* completes; blank lines and comments, which keep a stream alive, are none."""
-        self._begun += data
-        found: List[bytes] = []
-        while True:
-            end = self._begun.find(b"\n", self._looked)
-            if (len(self._begun) if end < 0 else end) > self._longest:
-                raise InvalidSpec(f"a line of the event stream is longer than {self._longest} bytes")
-            if end < 0:
-                self._looked = len(self._begun)
-                return found
-            line = bytes(self._begun[:end]).rstrip(b"\r")
-            del self._begun[: end + 1]
-            self._looked = 0
-            text = self._server_sent_line(line) if self._server_sent else line.strip()
-            if text:
-                found.append(text)
+        """The lines that *data* completes, without their ends. Raises LineError."""
+        self._buffer += data
+        lines: List[bytes] = []
+        start = 0
+        while (end := self._buffer.find(b"\n", max(start, self._searched))) >= 0:
+            self._check(end - start)
+            if end > start and self._buffer[end - 1] != _CALLED_OFF:
+                lines.append(bytes(self._buffer[start:end]))
+            start = end + 1
+        del self._buffer[:start]
+        self._searched = len(self._buffer)
+        self._check(len(self._buffer))
+        return lines
 
-    def _server_sent_line(self, line: bytes) -> Optional[bytes]:
-        """The data of the event that *line*, a blank one, completes."""
-        if not line:
-            data, self._data, self._size = self._data, [], 0
-            return b"\n".join(data)
-        name, _colon, value = line.partition(b":")
-        if name == b"data":
-            self._size += len(value)
-            if self._size > self._longest:
-                raise InvalidSpec(f"an event is longer than {self._longest} bytes")
-            self._data.append(value[1:] if value.startswith(b" ") else value)
-        return None  # `id` and `event` are in the data too; comments and the rest are passed over
+    def _check(self, length: int) -> None:
+        if length > self._longest:
+            raise LineError(f"it sent a line of more than {self._longest} bytes")
