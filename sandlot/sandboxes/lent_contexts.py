@@ -13,6 +13,7 @@ from sandlot.contracts.contexts import (
     Completions,
     Context,
     ContextEnding,
+    ContextFacts,
     Contexts,
     ContextSpec,
     HistoryEntry,
@@ -114,8 +115,13 @@ class LentContext:
 
     def __init__(self, context: Context, commands: Gate, owner: str) -> None:
         """Lend *context* to *owner*."""
-        self.id, self.spec, self.facts = context.id, context.spec, context.facts
+        self.id, self.spec = context.id, context.spec
         self._context, self._commands, self._owner = context, commands, owner
+
+    @property
+    def facts(self) -> ContextFacts:
+        """As Context.facts."""
+        return self._context.facts
 
     async def run(self, cell: Cell) -> AsyncGenerator[CellEvent, None]:
         """As Context.run; raises PoolExhausted and QuotaDenied too."""
@@ -132,7 +138,6 @@ class LentContext:
     async def restart(self) -> None:
         async with self._commands.place(self._owner):
             await self._context.restart()
-        self.facts = self._context.facts
 
     async def complete(self, code: str, cursor: int) -> Completions:
         return await self._context.complete(code, cursor)

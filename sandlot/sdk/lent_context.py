@@ -9,6 +9,7 @@ from sandlot.contracts.contexts import (
     Completions,
     Context,
     ContextEnding,
+    ContextFacts,
     HistoryEntry,
     Inspection,
     Judgement,
@@ -24,7 +25,12 @@ class LentContext:
     def __init__(self, background: Background, context: Context) -> None:
         """Wait on *background* for *context*."""
         self._background, self._context = background, context
-        self.id, self.spec, self.facts = context.id, context.spec, context.facts
+        self.id, self.spec = context.id, context.spec
+
+    @property
+    def facts(self) -> ContextFacts:
+        """As Context.facts."""
+        return self._context.facts
 
     def run(self, cell: Cell) -> Generator[CellEvent, None, None]:
         yield from self._background.iterate(self._context.run(cell))
@@ -37,7 +43,6 @@ class LentContext:
 
     def restart(self) -> None:
         self._background.wait(self._context.restart())
-        self.facts = self._context.facts
 
     def complete(self, code: str, cursor: int) -> Completions:
         return self._background.wait(self._context.complete(code, cursor))
