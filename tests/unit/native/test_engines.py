@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -121,6 +122,18 @@ POWERS: Sequence[tuple[str, str, Any]] = (
     ("POST", "processes/1/signal", {"signal": 9}),
     ("POST", "processes/1/input", b"x"),
     ("GET", "processes/1/output", None),
+    ("GET", "contexts", None),
+    ("POST", "contexts", {}),
+    ("GET", "contexts/default", None),
+    ("DELETE", "contexts/default", None),
+    ("POST", "contexts/default/run", {"code": "1"}),
+    ("POST", "contexts/c/answer", {"text": ""}),
+    ("POST", "contexts/c/interrupt", None),
+    ("POST", "contexts/c/restart", None),
+    ("POST", "contexts/c/complete", {"code": ""}),
+    ("POST", "contexts/c/inspect", {"code": ""}),
+    ("POST", "contexts/c/is-complete", {"code": ""}),
+    ("GET", "contexts/c/history", None),
 )
 
 
@@ -222,7 +235,7 @@ def test_another_owner_finds_nothing_of_mine(tmp_path: Path) -> None:
 def test_a_key_opens_what_its_scopes_allow(tmp_path: Path) -> None:
     async def scene(ask: Ask) -> None:
         for row in operations():
-            path = row.path.replace("{id}", "a").replace("{exec}", "b").replace("{process}", "1")
+            path = re.sub("{[a-z]+}", "a", row.path)
             for by in ("looker", "counter"):
                 told = await ask(row.verb, path, {}, by=by)
                 allowed = row.scope in CALLERS[by]
