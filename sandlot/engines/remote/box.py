@@ -59,7 +59,9 @@ class ServerBox(AsyncRemoteBox):
         self._tenure = tenure
         self._terminals: WeakSet[ServerTerminal] = WeakSet()
         self.engine = NAME
-        self.features = status.features & ~Feature.MOUNTS
+        self.features = status.features & ~(
+            Feature.MOUNTS | Feature.CONTEXTS
+        )  # no way to a context over HTTP yet
 
     def learn(self, behind: dict[str, Any] | None) -> None:
         """As Facts.learn, but for what is said of engines: of those that were tried, ours come first."""
