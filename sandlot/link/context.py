@@ -224,8 +224,6 @@ class CellRun:
         request = {"code": cell.code, "store": cell.store_history, "silent": cell.silent}
         begun = await self._interpreter.begin(self._feed, input=cell.allow_input, **request)
         started = loop.time()
-        if begun is not None:
-            await self._open(begun)
         alarm = None if cell.timeout is None else loop.call_later(cell.timeout, self._time_out)
         try:
             done = await self._interpreter.done()
@@ -234,11 +232,6 @@ class CellRun:
                 alarm.cancel()
         self._feed.rest()
         self._feed.finish(self._finished(begun, done, loop.time() - started))
-
-    async def _open(self, begun: Begun) -> None:
-        await self._feed.put(begun)
-        for event in self._interpreter.early():
-            await self._feed.put(event)
 
     def _finished(self, begun: Begun | None, done: Done | None, duration: float) -> Finished:
         count = 0 if begun is None else begun.execution_count

@@ -60,16 +60,17 @@ class ContextOutputTests(ContextTests):
 
     async def test_text_that_is_no_unicode_is_shown_as_escapes(self) -> None:
         code = r"""
-import sys, os
+import sys
 print('\ud800')
 sys.stdout.buffer.write(b'\xff\n')
-_ = os.system(r"printf '\377\n'")
 display({'text/plain': '\udc80', 'text/\x01': 'x', 5: 6}, raw=True)
 """
         async with self.context() as context:
             found = await told(context, code)
-            assert found.stdout == "\\ud800\n\\xff\n\\xff\n"
+            assert found.stdout == "\\ud800\n\\xff\n"
             assert found.ok, found
+            found = await told(context, r"""import os; _ = os.system(r"printf '\377\n'")""")
+            assert found.stdout == "\\xff\n"
             assert (await told(context, "print('lives')")).stdout == "lives\n"
 
     async def test_a_fork_of_the_interpreter_has_no_say_in_it(self) -> None:
