@@ -69,17 +69,20 @@ class BoxContext:
         return self._interpreter.facts
 
     async def run(self, cell: Cell) -> AsyncGenerator[CellEvent, None]:
+        # The turn is given back before the last event: who stops reading there holds up nobody.
         async with self._place() as interpreter:
             if interpreter is None or interpreter.ending is not None:
-                yield Finished(CellStatus.DIED, detail=self._told_end())
-                return
-            self._running = run = CellRun(interpreter, cell)
-            try:
-                async for event in run.events():
-                    yield event
-            finally:
-                await run.settle()
-                self._running = None
+                end: CellEvent = Finished(CellStatus.DIED, detail=self._told_end())
+            else:
+                self._running = run = CellRun(interpreter, cell)
+                try:
+                    while not isinstance(event := await run.next(), Finished):
+                        yield event
+                    end = event
+                finally:
+                    await run.settle()
+                    self._running = None
+        yield end
 
     async def answer(self, text: str) -> None:
         if len(text) > LARGEST_ANSWER or "\n" in text:
@@ -181,22 +184,20 @@ class CellRun:
     """One cell under way."""
 
     def __init__(self, interpreter: Interpreter, cell: Cell) -> None:
-        """Nothing is sent before `events`."""
+        """Nothing is sent before `next`."""
         self._interpreter, self._cell = interpreter, cell
         self._feed = CellFeed(int(cell.output_limit))
         self._conducting: asyncio.Task[None] | None = None
         self.is_asking = False
         self._is_overdue = False
 
-    async def events(self) -> AsyncGenerator[CellEvent, None]:
-        """Everything up to Finished."""
-        self._conducting = asyncio.ensure_future(self._conduct())
-        while True:
-            event = await self._feed.get()
-            self.is_asking = isinstance(event, InputAsked)
-            yield event
-            if isinstance(event, Finished):
-                return
+    async def next(self) -> CellEvent:
+        """The next event; the last is Finished."""
+        if self._conducting is None:
+            self._conducting = asyncio.ensure_future(self._conduct())
+        event = await self._feed.get()
+        self.is_asking = isinstance(event, InputAsked)
+        return event
 
     async def answer(self, text: str) -> None:
         """Give it the line it asked for."""
@@ -223,8 +224,6 @@ class CellRun:
         request = {"code": cell.code, "store": cell.store_history, "silent": cell.silent}
         begun = await self._interpreter.begin(self._feed, input=cell.allow_input, **request)
         started = loop.time()
-        if begun is not None:
-            await self._open(begun)
         alarm = None if cell.timeout is None else loop.call_later(cell.timeout, self._time_out)
         try:
             done = await self._interpreter.done()
@@ -233,11 +232,6 @@ class CellRun:
                 alarm.cancel()
         self._feed.rest()
         self._feed.finish(self._finished(begun, done, loop.time() - started))
-
-    async def _open(self, begun: Begun) -> None:
-        await self._feed.put(begun)
-        for event in self._interpreter.early():
-            await self._feed.put(event)
 
     def _finished(self, begun: Begun | None, done: Done | None, duration: float) -> Finished:
         count = 0 if begun is None else begun.execution_count

@@ -217,16 +217,20 @@ class Interpreter:
                 raise LineError("it said twice that it is ready")
             self._ready.set_result(told.facts)
         elif isinstance(told, Began):
-            self._begin(told)
+            await self._begin(told)
         elif isinstance(told, (Done, Reply)):
             self._conclude(told)
         else:
             await self._pass_on(told)
 
-    def _begin(self, told: Began) -> None:
-        if told.id != self._number or self._began is None or self._began.done():
+    async def _begin(self, told: Began) -> None:
+        began, feed = self._began, self._feed
+        if told.id != self._number or began is None or feed is None or began.done():
             raise LineError("it began a cell that nobody gave it")
-        self._began.set_result(told.event)
+        early, self._early, self._early_size = self._early, [], 0
+        began.set_result(told.event)
+        for event in (told.event, *early):
+            await feed.put(event)
 
     def _conclude(self, told: Done | Reply) -> None:
         is_cell = self._began is not None and self._began.done()
@@ -248,11 +252,6 @@ class Interpreter:
         elif isinstance(event, Streamed) and self._early_size < _MOST_EARLY:
             self._early.append(event)
             self._early_size += len(event.text)
-
-    def early(self) -> list[CellEvent]:
-        """What was written since the last cell; once."""
-        found, self._early, self._early_size = self._early, [], 0
-        return found
 
     def _concluded(self, end: Event | None) -> ContextEnding:
         if isinstance(end, Exited) and end.reason is Reason.BOX_DIED:

@@ -19,11 +19,11 @@ from sandlot.contracts.spec import SandboxSpec, WorkspaceKind
 from . import audit, refusals
 from .agreement import kinds_to_try, settled, without_image
 from .census import Census
+from .default_context import DefaultContexts
 from .expiry import Expiry
 from .gate import Gate
 from .house import House
 from .lent import LentBox
-from .lent_contexts import DefaultContexts
 from .lodging import Lodging
 from .means import Clock, Means, WorkspaceStore
 from .opening import inherit

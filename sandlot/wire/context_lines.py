@@ -1,7 +1,8 @@
 """What a context and its host say to each other: one JSON object a line, each way.
 
-Whatever comes from a context was written by a program of the user: it is read as hostile. A line that is no
-JSON, or says something that cannot be, is a LineError: it costs the context its life and nobody else anything.
+Whatever comes from a context was written by a program of the user: it is read as hostile. A line that
+is no JSON, or says something that cannot be, is a LineError: it costs the context its life, and nobody else
+anything.
 """
 
 from __future__ import annotations

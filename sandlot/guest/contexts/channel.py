@@ -12,7 +12,10 @@ from ...wire import json_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _thread
     from typing import Any, Dict, List, Optional
+else:
+    import _thread
 
 CANCEL = b"\x18\n"
 LARGEST_LINE = 8 * 2**20
@@ -27,9 +30,12 @@ class Channel:
         """Take two descriptors over."""
         self._requests, self._events = requests, events
         self._received = bytearray()
-        self._lock = __import__("_thread").RLock()
+        self._lock = _thread.RLock()
         self._waiting: List[bytes] = []
         self._is_writing = False
+        self._telling = 0  # how deep the main thread is in `tell`
+        self._is_breakable = self._is_put_off = False
+        self._main = _thread.get_ident()
 
     @property
     def is_left(self) -> bool:
@@ -52,7 +58,7 @@ class Channel:
             if descriptor >= 0:
                 os.close(descriptor)
         self._requests = self._events = -1
-        self._lock = __import__("_thread").RLock()  # another thread may have held it
+        self._lock = _thread.RLock()  # another thread may have held it
         self._waiting, self._is_writing = [], False
 
     def tell(self, event: Dict[str, Any]) -> None:
@@ -60,12 +66,31 @@ class Channel:
         line = json_object.render(event) + b"\n"
         if len(line) > LARGEST_LINE:
             raise ValueError(f"an event of {len(line)} bytes is too long: {LARGEST_LINE} at most")
+        is_main = _thread.get_ident() == self._main
+        self._telling += is_main
+        try:
+            self._put(line)
+        finally:
+            self._telling -= is_main
+        if is_main and self._is_put_off and not self._telling:
+            self._is_put_off = False
+            raise KeyboardInterrupt
+
+    def puts_off(self) -> bool:
+        """Whether an interrupt would come at a bad moment; then `tell` raises it when it is done.
+
+        While a write waits for the host to read, the moment is good.
+        """
+        self._is_put_off = self._telling > 0 and not self._is_breakable
+        return self._is_put_off
+
+    def _put(self, line: bytes) -> None:
         with self._lock:
             self._waiting.append(line)
             if self._is_writing:  # a signal handler that prints while this very thread writes
                 return
-            self._is_writing = True
             try:
+                self._is_writing = True
                 while self._waiting:
                     self._write(self._waiting.pop(0))
             finally:
@@ -86,10 +111,15 @@ class Channel:
 
     def _write(self, line: bytes) -> None:
         left = memoryview(line)
+        is_main = self._telling > 0 and _thread.get_ident() == self._main
         try:
             while left and self._events >= 0:
-                left = left[os.write(self._events, left) :]
+                self._is_breakable = is_main
+                written = os.write(self._events, left)
+                self._is_breakable = False
+                left = left[written:]
         except BaseException:
+            self._is_breakable = False
             if len(line) > 4096 and self._events >= 0:
                 os.write(self._events, CANCEL)
             raise

@@ -13,10 +13,11 @@ _SIGINT = 2
 
 
 class Interrupts:
-    """Knows whether a cell runs, and which event loop it runs in."""
+    """Knows whether a cell runs."""
 
-    def __init__(self) -> None:
-        """No cell runs."""
+    def __init__(self, puts_off: Callable[[], bool]) -> None:
+        """No cell runs. *puts_off* says whether somebody else raises it in a moment."""
+        self._puts_off = puts_off
         self._is_open = False
 
     def install(self) -> None:
@@ -33,7 +34,7 @@ class Interrupts:
 
     def _handle(self, _number: int, _frame: object) -> None:
         __tracebackhide__ = True  # of IPython
-        if self._is_open:
+        if self._is_open and not self._puts_off():
             raise KeyboardInterrupt
 
 

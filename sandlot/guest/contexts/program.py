@@ -75,7 +75,7 @@ class Program:
         self._channel = Channel(_private(0), _private(handler.VALUE))
         _put_null(0)
         self._outlet = Outlet(self._channel)
-        self._interrupts, self._loop = Interrupts(), Loop()
+        self._interrupts, self._loop = Interrupts(self._channel.puts_off), Loop()
         sys.stdin, sys.stdout, sys.stderr = self._streams()
         own = ipython.shell(self._outlet, self._loop)
         self._shell: Shell = PlainShell(namespace, self._outlet, self._loop) if own is None else own

@@ -19,9 +19,9 @@ from sandlot.contracts.events import Event
 from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.streams import ended
 from sandlot.sandboxes import audit
+from sandlot.sandboxes.default_context import DefaultContext
 from sandlot.sandboxes.gate import Gate, Width
 from sandlot.sandboxes.lent import LentBox
-from sandlot.sandboxes.lent_contexts import DefaultContext
 from tests.unit.local.memory import MemoryBox
 from tests.unit.sandboxes.house import record
 

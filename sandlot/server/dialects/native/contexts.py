@@ -14,7 +14,8 @@ from sandlot.contracts.cells import Cell, CellEvent, CellResult
 from sandlot.contracts.contexts import Context, ContextEnding
 from sandlot.contracts.errors import NotFound, OutputTooLarge, TimedOut, Unsupported
 from sandlot.contracts.streams import ended
-from sandlot.sandboxes.lent_contexts import LentContexts, ending_of
+from sandlot.sandboxes.default_context import ending_of
+from sandlot.sandboxes.lent import LentBox
 from sandlot.server.access import caller_of
 from sandlot.wire import contexts as wire
 from sandlot.wire.events import SSE
@@ -153,8 +154,8 @@ class Contexts:
         return streams.answer(run, media)
 
 
-async def _contexts_of(request: Request) -> LentContexts:
-    return cast("LentContexts", await box_of(request, Feature.CONTEXTS))
+async def _contexts_of(request: Request) -> LentBox:
+    return cast("LentBox", await box_of(request, Feature.CONTEXTS))
 
 
 async def _context(request: Request, *, make: bool = True) -> Context:
