@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import AsyncGenerator, Tuple
+from typing import TYPE_CHECKING, AsyncGenerator, Tuple
 
 from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.contexts import (
@@ -19,6 +19,9 @@ from sandlot.wire.flows import contexts
 from .async_driver import AsyncDriver
 from .facts import end_of_context
 
+if TYPE_CHECKING:
+    from typing import Self
+
 
 class AsyncRemoteContext:
     """Implements contracts.contexts.Context over HTTP."""
@@ -29,7 +32,7 @@ class AsyncRemoteContext:
         self._driver, self._sandbox = driver, sandbox
 
     @classmethod
-    async def start(cls, driver: AsyncDriver, sandbox: str, spec: ContextSpec) -> AsyncRemoteContext:
+    async def start(cls, driver: AsyncDriver, sandbox: str, spec: ContextSpec) -> Self:
         """Open one in *sandbox*."""
         row = await driver.value(contexts.create(sandbox, spec))
         return cls(driver, sandbox, ContextRow(row.id, spec, row.facts))

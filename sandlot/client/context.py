@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generator, Tuple
+from typing import TYPE_CHECKING, Generator, Tuple
 
 from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.contexts import (
@@ -19,6 +19,9 @@ from sandlot.wire.flows import contexts
 from .driver import Driver
 from .facts import end_of_context
 
+if TYPE_CHECKING:
+    from typing import Self
+
 
 class RemoteContext:
     """As contracts.contexts.Context, without async; one thread may interrupt what another one runs."""
@@ -29,7 +32,7 @@ class RemoteContext:
         self._driver, self._sandbox = driver, sandbox
 
     @classmethod
-    def start(cls, driver: Driver, sandbox: str, spec: ContextSpec) -> RemoteContext:
+    def start(cls, driver: Driver, sandbox: str, spec: ContextSpec) -> Self:
         """Open one in *sandbox*."""
         row = driver.value(contexts.create(sandbox, spec))
         return cls(driver, sandbox, ContextRow(row.id, spec, row.facts))

@@ -73,7 +73,8 @@ def test_what_a_cell_shows_is_told_by_mime_type(call: Calls, mine: str) -> None:
 
 
 def test_events_come_while_the_cell_runs(call: Calls, mine: str) -> None:
-    body = {"code": "print('one', flush=True); line = input('two? '); print(line)", "allowInput": True}
+    code = "import sys; sys.stdout.write('one\\n'); line = input('two? '); sys.stdout.write(line + '\\n');"
+    body = {"code": code, "allowInput": True}
     for accept in (NDJSON, SSE):
         with call.begun("POST", f"{mine}/run", body, Accept=accept) as answer:
             assert answer.status == 200
@@ -96,7 +97,8 @@ def test_a_cell_that_nobody_answers_is_not_asked(call: Calls, mine: str) -> None
 
 
 def test_a_stream_of_server_sent_events_is_resumed_without_loss(call: Calls, box: str, mine: str) -> None:
-    body = {"code": "for i in range(3): print(i, flush=True); input()", "allowInput": True}
+    code = "import sys\nfor i in range(3):\n    _ = sys.stdout.write(f'{i}\\n'); input()"
+    body = {"code": code, "allowInput": True}
     with call.begun("POST", f"{mine}/run", body, Accept=SSE) as answer:
         events = f"{box}/cells/{one_event(answer)['cell']}/events"
         assert one_event(answer)["text"] == "0\n"
