@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Optional,
+    Tuple,
+)
 
 from sandlot.client.pieces import Pieces
 from sandlot.contracts.command import Command, TerminalSize
@@ -18,19 +29,20 @@ from .powers import PowerfulBox
 
 if TYPE_CHECKING:
     from sandlot.local.iteration import Background
+    from sandlot.local.service import LocalService
 
 
 class LentService:
     """A LocalService of this process and the loop it lives on. Needs Python 3.11."""
 
-    def __init__(self) -> None:
-        """Start the loop; no engine starts yet."""
+    def __init__(self, opening: Optional[Callable[[], Coroutine[Any, Any, LocalService]]] = None) -> None:
+        """Start the loop and open a service there; by default one in which nothing starts yet."""
         from sandlot.local.iteration import Background
         from sandlot.local.start import start
 
         self._background = Background()
         try:
-            self._service = start()
+            self._service = start() if opening is None else self._background.wait(opening())
         except BaseException:
             self._background.close()
             raise

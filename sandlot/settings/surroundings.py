@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Dict, Mapping, Optional
 
-_TERMINAL = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "TERM")
+_TERMINAL = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "TERM", "TERM_PROGRAM", "KITTY_WINDOW_ID")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _EITHER_CASE = (*_PROXIES, *(name.lower() for name in _PROXIES))
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -35,7 +35,7 @@ def proxy_variables(environ: Optional[Mapping[str, str]] = None) -> Dict[str, st
 
 
 def terminal_variables(environ: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
-    """The variables by which people say how a terminal should be written to (no-color.org)."""
+    """The variables by which people and terminals say how to write to them (no-color.org)."""
     environ = os.environ if environ is None else environ
     return {name: environ[name] for name in _TERMINAL if name in environ}
 
