@@ -1,4 +1,7 @@
-"""How much of a cell's text is told: the first half at once, the last at the end, a note between them."""
+"""How much of a cell's text is told: the first half at once, the last at the end, a note between them.
+
+What is left out is gone: keeping it in a file, to be paged through, is not built yet.
+"""
 
 from __future__ import annotations
 

@@ -190,6 +190,7 @@ class CellRun:
         self._conducting: asyncio.Task[None] | None = None
         self.is_asking = False
         self._is_overdue = False
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def next(self) -> CellEvent:
         """The next event; the last is Finished."""
@@ -244,13 +245,13 @@ class CellRun:
             detail = f"{ending.end.value}: {ending.detail}" if ending.detail else ending.end.value
         return Finished(status, count, duration, self._feed.budget.dropped, detail)
 
-    _overtime: asyncio.Task[None] | None = None
-
     def _time_out(self) -> None:
         self._is_overdue = True
         self._feed.hurry()
         why = f"a cell did not heed the interrupt when its {self._cell.timeout:g} s were over"
-        self._overtime = asyncio.ensure_future(self._put_down(why))
+        task = asyncio.ensure_future(self._put_down(why))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def _put_down(self, why: str) -> None:
         """Interrupt it, and when it does not end by that, kill its context."""

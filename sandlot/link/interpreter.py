@@ -145,9 +145,7 @@ class Interpreter:
             await asyncio.wait([self._reading], timeout=self._calls.patience.cancel)
             if not self._reading.done():
                 self._calls.distrust("the agent did not end a context that was cancelled")
-        ending = await self.ended()
-        await self._held.aclose()
-        return ending
+        return await self.ended()
 
     async def _come_up(self) -> None:
         await _either(self._ready, self._ended, within=START_PATIENCE)
@@ -194,6 +192,7 @@ class Interpreter:
             self._ended.set_result(self._concluded(end))
             if self._feed is not None:
                 self._feed.hurry()
+            await self._held.aclose()
 
     async def _take(self, event: Event) -> None:
         if isinstance(event, Stdout):
@@ -208,6 +207,8 @@ class Interpreter:
                     await self._hear(line)
             except LineError as error:
                 self._why = ContextEnding(ContextEnd.BROKEN, str(error))
+                if self._feed is not None:
+                    self._feed.hurry()
                 self._stream.post(Kind.CANCEL)
 
     async def _hear(self, line: bytes) -> None:

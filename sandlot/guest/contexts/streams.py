@@ -6,7 +6,7 @@ import io
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, NoReturn, Optional
+    from typing import Any, NoReturn, Optional
 
     from .outlet import Outlet
 
@@ -16,9 +16,7 @@ class Written(io.TextIOBase):
 
     encoding = "utf-8"
     errors = "backslashreplace"
-    newlines = None
     mode = "w"
-    line_buffering = True
 
     def __init__(self, outlet: Outlet, name: str, descriptor: int) -> None:
         """*descriptor* is where a child process writes to that is given this as its output."""
@@ -73,7 +71,6 @@ class Typed(io.TextIOBase):
 
     encoding = "utf-8"
     errors = "strict"
-    newlines = None
     mode = "r"
     name = "<stdin>"
 
@@ -96,9 +93,6 @@ class Typed(io.TextIOBase):
 
     def read(self, size: Optional[int] = -1) -> str:
         return self.readline(size)
-
-    def readlines(self, _hint: int = -1) -> List[str]:  # type: ignore[override]
-        return [self.readline()]
 
     def write(self, _text: str) -> NoReturn:
         raise io.UnsupportedOperation("not writable")
