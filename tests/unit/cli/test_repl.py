@@ -87,6 +87,14 @@ def test_a_sandbox_of_this_machine_is_worked_in_by_name(boxed: Sandlot) -> None:
     assert boxed("delete", "here", "--local").returncode == 0
 
 
+def test_a_program_runs_as_a_cell(boxed: Sandlot) -> None:
+    told = boxed("run", "--context", "--env", "A=b", "-c", "import os\nprint('x')\nos.environ['A']")
+    assert (told.returncode, told.stdout) == (0, b"x\n'b'\n")
+    as_json = boxed("run", "--context", "--json", "-c", "1 / 0")
+    assert (as_json.returncode, json.loads(as_json.stdout)["error"]["name"]) == (1, "ZeroDivisionError")
+    assert boxed("run", "--context", "--", "true").returncode == 2
+
+
 def test_what_cannot_be_read_is_a_usage_error(sandlot: Sandlot) -> None:
     assert sandlot("repl", "--context", "x").returncode == 2
     assert sandlot("repl", "--local", "--url", "http://127.0.0.1:1").returncode == 2
