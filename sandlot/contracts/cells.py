@@ -62,13 +62,20 @@ class Cell:
 
     def __post_init__(self) -> None:
         """Refuse what can be no cell. Raises InvalidSpec."""
-        if not isinstance(self.code, str):
-            raise InvalidSpec(f"the code of a cell is text, not {type(self.code).__name__}")
-        if len(self.code) > LARGEST_CELL:
-            raise InvalidSpec(
-                f"a cell of {len(self.code)} characters is too long: {LARGEST_CELL} at most; "
-                "put the rest into a module"
-            )
+        sound_text(self.code, LARGEST_CELL, "the code of a cell")
+
+
+def sound_text(text: str, longest: int, what: str) -> str:
+    """*text* itself when it is Unicode of at most *longest* characters; else InvalidSpec, of *what*."""
+    if not isinstance(text, str):
+        raise InvalidSpec(f"{what} is text, not {type(text).__name__}")
+    if len(text) > longest:
+        raise InvalidSpec(f"{what} has {len(text)} characters: {longest} at most; put more into a file")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidSpec(f"{what} is not valid Unicode: it holds half of a surrogate pair") from None
+    return text
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .taps import Tap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Tuple
+    from typing import Callable, List, Tuple
 
     from .loop import Loop
     from .taps import Sink
@@ -24,9 +24,17 @@ _READ_SIZE = 65536
 class OrderedTap(Tap):
     """A Tap without limits, whose bytes come after those that `before` held when they were read."""
 
-    def __init__(self, loop: Loop, descriptor: int, kind: int, sink: Sink, before: Tuple[Tap, ...]) -> None:
-        """Own the descriptor; *before* are taps of the same sink."""
-        self._before = before
+    def __init__(
+        self,
+        loop: Loop,
+        descriptor: int,
+        kind: int,
+        sink: Sink,
+        before: Tuple[Tap, ...],
+        over: Callable[[], None],
+    ) -> None:
+        """Own the descriptor; *before* are taps of the same sink, *over* is called when nobody writes."""
+        self._before, self._over = before, over
         self._held = b""
         self._owed: List[int] = []
         super().__init__(loop, descriptor, kind, Meter(None, None), sink)
@@ -59,6 +67,7 @@ class OrderedTap(Tap):
         self._held = data
         if not data:
             self.close()
+            self._over()
         return bool(data)
 
     def _settle(self) -> bool:

@@ -58,6 +58,9 @@ Shorter than what the host allows before it kills the box; a supervisor that was
 _LAST_WORDS = 0.05
 """Seconds after the deadline that output may still wait for credit: a timeout is told on time."""
 
+_FAREWELL = 0.03
+"""Seconds a context has, once it tells no more, to be seen to end by itself, with its own exit code."""
+
 _BEYOND_VALUE = 2  # its line end, and one byte by which the host sees that it is too long
 _TERMINAL_END = b"\x04"  # what a person types to end the input: VEOF of a fresh terminal
 
@@ -182,9 +185,13 @@ class Process:
         if self.request.call is None:
             from .ordered import OrderedTap
 
-            return OrderedTap(self._loop, end, Kind.VALUE, self, tuple(self._taps))
+            return OrderedTap(self._loop, end, Kind.VALUE, self, tuple(self._taps), self._muted)
         allowed = self.request.call.limit + _BEYOND_VALUE, self.request.flood_limit
         return Tap(self._loop, end, Kind.VALUE, Meter(*allowed), self)
+
+    def _muted(self) -> None:
+        """The program of a context is gone, or as good as gone: what it left need not end by itself."""
+        self._loop.after(_FAREWELL, lambda: self.kill("killed"))
 
     def _order(self, order: int) -> None:
         if self._ended is None and self._care is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from sandlot.contracts.cells import CellEvent, Displayed, Finished, Resulted, Streamed
+from sandlot.contracts.cells import CellEvent, Displayed, Finished, Raised, Resulted, Streamed
 from sandlot.wire import json_object
 
 from .budget import Budget
@@ -13,7 +13,7 @@ from .budget import Budget
 _MOST_WAITING = 512
 _LONGEST = 65_536
 _DISPLAYED = 64 * 2**20
-"""Bytes that what one cell shows may have; more is left out."""
+"""Bytes that what one cell shows may have, its exceptions included; more is left out."""
 
 
 class CellFeed:
@@ -72,8 +72,8 @@ class CellFeed:
         if isinstance(event, Streamed):
             told = self.budget.take(event)
             return [] if told is None else [told]
-        if isinstance(event, (Displayed, Resulted)):
-            size = len(json_object.render(dict(event.data)))
+        if isinstance(event, (Displayed, Resulted, Raised)):
+            size = _size(event)
             if size > self._room_to_show:
                 self.budget.drop(size)
                 return []
@@ -88,3 +88,9 @@ class CellFeed:
         else:
             self._waiting.append(event)
         self._changed.set()
+
+
+def _size(event: Displayed | Resulted | Raised) -> int:
+    if isinstance(event, Raised):
+        return len(event.value) + sum(map(len, event.traceback))
+    return len(json_object.render([dict(event.data), dict(event.metadata)]))

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from sandlot.contracts.cells import (
     LARGEST_ANSWER,
+    LARGEST_CELL,
     Begun,
     Cell,
     CellEvent,
     CellStatus,
     Finished,
     InputAsked,
+    sound_text,
 )
 from sandlot.contracts.contexts import (
     Completions,
@@ -85,8 +87,8 @@ class BoxContext:
         yield end
 
     async def answer(self, text: str) -> None:
-        if len(text) > LARGEST_ANSWER or "\n" in text:
-            raise InvalidSpec(f"an answer is one line of at most {LARGEST_ANSWER} characters")
+        if "\n" in sound_text(text, LARGEST_ANSWER, "an answer"):
+            raise InvalidSpec("an answer is one line: leave the line end out")
         if self._running is None or not self._running.is_asking:
             raise Conflict("no cell of this context asks for input: wait for InputAsked")
         await self._running.answer(text)
@@ -112,6 +114,7 @@ class BoxContext:
         return await self._read(lambda: context_lines.inspection_from(reply.value))
 
     async def is_complete(self, code: str) -> Judgement:
+        sound_text(code, LARGEST_CELL, "the code")
         reply = await self._ask("is_complete", code=code)
         return await self._read(lambda: context_lines.judgement_from(reply.value))
 
@@ -196,6 +199,7 @@ class CellRun:
         """The next event; the last is Finished."""
         if self._conducting is None:
             self._conducting = asyncio.ensure_future(self._conduct())
+            self._conducting.add_done_callback(self._conducted)
         event = await self._feed.get()
         self.is_asking = isinstance(event, InputAsked)
         return event
@@ -217,6 +221,11 @@ class CellRun:
         if not self._feed.is_finished:
             await asyncio.shield(self._put_down("its reader went away"))
         await asyncio.shield(self._conducting)
+
+    def _conducted(self, task: asyncio.Task[None]) -> None:
+        """Whatever went wrong: who reads is told an end."""
+        error = None if task.cancelled() else task.exception()
+        self._feed.finish(Finished(CellStatus.DIED, detail=f"the cell was lost: {error!r}"))
 
     async def _conduct(self) -> None:
         """From the request to the end."""
@@ -263,6 +272,6 @@ class CellRun:
 
 
 def _within(cursor: int, code: str) -> int:
-    if not 0 <= cursor <= len(code):
+    if not 0 <= cursor <= len(sound_text(code, LARGEST_CELL, "the code")):
         raise InvalidSpec(f"the cursor {cursor} is not within the {len(code)} characters of code")
     return cursor

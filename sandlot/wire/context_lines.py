@@ -40,6 +40,7 @@ _LONGEST_TYPE = 128
 _MOST_TYPES = 64
 _LONGEST_WORD = 256
 _LONGEST_TEXT = 2**20
+_LONGEST_PROMPT = 65_536
 _MOST_LINES = 2000
 _MOST_MATCHES = 1000
 _MOST_ENTRIES = 10_000
@@ -184,7 +185,7 @@ def _resulted(value: Mapping[str, Any]) -> Resulted:
 
 
 def _asked(value: Mapping[str, Any]) -> InputAsked:
-    return InputAsked(_text(value, "prompt"), _flag(value, "password"))
+    return InputAsked(_text(value, "prompt", _LONGEST_PROMPT), _flag(value, "password"))
 
 
 def _raised(value: Mapping[str, Any]) -> Raised:

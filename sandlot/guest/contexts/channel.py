@@ -20,7 +20,7 @@ else:
 CANCEL = b"\x18\n"
 LARGEST_LINE = 8 * 2**20
 _READ_SIZE = 65536
-_LONGEST_REQUEST = 2**25
+_LONGEST_REQUEST = 2**26
 
 
 class Channel:

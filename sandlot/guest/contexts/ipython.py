@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .outlet import Outlet
 
 _INLINE = "module://matplotlib_inline.backend_inline"
+_WITHOUT = "agg"  # there is no display
 _BUILTINS = ("__IPYTHON__", "display")
 _PROMPTS = ("ps1", "ps2", "ps3")
 _prepared: List[Any] = []
@@ -43,15 +44,16 @@ def prepare() -> None:
 
 def shell(outlet: Outlet, loop: Loop) -> Optional[Driver]:
     """IPython's shell; None where the environment has none, or one that this cannot drive."""
-    os.environ.setdefault("MPLBACKEND", _INLINE)
     try:
         found = _prepared.pop() if _prepared else ipython_parts.made()
         found.adopt(outlet, loop)
     except ImportError:
+        os.environ.setdefault("MPLBACKEND", _WITHOUT)
         return None
     except Exception as error:  # noqa: BLE001 - an IPython that is too old, too new or broken
         sys.stderr.write(f"sandlot: IPython cannot be used here: {type(error).__name__}: {error}\n")
         return None
+    os.environ.setdefault("MPLBACKEND", _INLINE)
     _choose_backend()
     return Driver(found)
 

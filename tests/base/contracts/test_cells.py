@@ -75,6 +75,8 @@ def test_what_is_no_cell_and_no_context_is_refused() -> None:
         Cell("x" * (LARGEST_CELL + 1))
     with pytest.raises(InvalidSpec):
         Cell(b"1")  # type: ignore[arg-type]
+    with pytest.raises(InvalidSpec):
+        Cell("print('\ud800')")
     for language in ("", "Py thon", "x" * 40):
         with pytest.raises(InvalidSpec):
             ContextSpec(language=language)
