@@ -102,12 +102,28 @@ def test_a_question_is_about_the_end_unless_it_says_where() -> None:
 
 
 def test_what_is_too_long_is_refused() -> None:
-    with pytest.raises(InvalidSpec, match="too long"):
+    with pytest.raises(InvalidSpec, match=f"{LARGEST_CELL} at most"):
         wire.cell_from({"code": " " * (LARGEST_CELL + 1)})
     with pytest.raises(InvalidSpec, match="longer than"):
         wire.answer_from({"text": " " * (LARGEST_ANSWER + 1)})
     assert wire.answer_from(wire.answer_to_json("a")) == "a"
     assert wire.code_from(wire.code_to_json("a")) == "a"
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "field"),
+    [
+        (wire.judgement_from, {"status": "perhaps"}, "status"),
+        (wire.context_row_from, {**SOUND_ROW, "ending": {"end": "bored"}}, "ending.end"),
+        (wire.completions_from, {"matches": ["a"], "start": 2, "end": 1}, "end"),
+        (wire.inspection_from, {"found": True, "data": []}, "data"),
+        (wire.history_from, {"cells": [{"executionCount": 1}]}, "cell.code"),
+        (wire.context_spec_from, {"language": "C++"}, "language"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(read: Callable[[object], object], value: Any, field: str) -> None:
+    with pytest.raises(InvalidSpec, match=f"field {field} "):
+        read(value)
 
 
 READERS: Dict[str, Callable[[object], object]] = {
