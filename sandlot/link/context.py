@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -192,7 +193,7 @@ class CellRun:
         self._feed = CellFeed(int(cell.output_limit))
         self._conducting: asyncio.Task[None] | None = None
         self.is_asking = False
-        self._is_overdue = False
+        self._has_begun = self._is_to_stop = self._is_overdue = False
         self._ending: set[asyncio.Task[None]] = set()
 
     async def next(self) -> CellEvent:
@@ -201,7 +202,8 @@ class CellRun:
             self._conducting = asyncio.ensure_future(self._conduct())
             self._conducting.add_done_callback(self._conducted)
         event = await self._feed.get()
-        self.is_asking = isinstance(event, InputAsked)
+        # What a thread of the cell prints meanwhile takes nothing back.
+        self.is_asking = isinstance(event, InputAsked) or (self.is_asking and not isinstance(event, Finished))
         return event
 
     async def answer(self, text: str) -> None:
@@ -210,8 +212,10 @@ class CellRun:
         await self._interpreter.answer(text)
 
     def interrupt(self) -> None:
-        """As Ctrl-C."""
-        self._interpreter.interrupt()
+        """As Ctrl-C; of a cell that was sent and has not begun, once it has."""
+        self._is_to_stop = True
+        if self._has_begun:
+            self._interpreter.interrupt()
 
     async def settle(self) -> None:
         """Whoever read is done with it: end it if it still runs."""
@@ -229,11 +233,14 @@ class CellRun:
 
     async def _conduct(self) -> None:
         """From the request to the end."""
-        loop = asyncio.get_running_loop()
         cell = self._cell
         request = {"code": cell.code, "store": cell.store_history, "silent": cell.silent}
         begun = await self._interpreter.begin(self._feed, input=cell.allow_input, **request)
-        started = loop.time()
+        started = time.monotonic()  # some loops count whole milliseconds
+        self._has_begun = True
+        if self._is_to_stop:
+            self._interpreter.interrupt()
+        loop = asyncio.get_running_loop()
         alarm = None if cell.timeout is None else loop.call_later(cell.timeout, self._time_out)
         try:
             done = await self._interpreter.done()
@@ -241,7 +248,7 @@ class CellRun:
             if alarm is not None:
                 alarm.cancel()
         self._feed.rest()
-        self._feed.finish(self._finished(begun, done, loop.time() - started))
+        self._feed.finish(self._finished(begun, done, time.monotonic() - started))
 
     def _finished(self, begun: Begun | None, done: Done | None, duration: float) -> Finished:
         count = 0 if begun is None else begun.execution_count
@@ -264,7 +271,7 @@ class CellRun:
 
     async def _put_down(self, why: str) -> None:
         """Interrupt it, and when it does not end by that, kill its context."""
-        self._interpreter.interrupt()
+        self.interrupt()
         assert self._conducting is not None  # noqa: S101 - it runs
         await asyncio.wait([self._conducting], timeout=INTERRUPT_PATIENCE)
         if not self._conducting.done():

@@ -118,9 +118,9 @@ class Program:
             False,
         )
         count = shell.count
-        self._channel.tell({"event": "begun", "id": number, "count": count})
         try:
-            with self._interrupts:
+            with self._interrupts:  # before it is told: who hears that a cell has begun may interrupt it
+                self._channel.tell({"event": "begun", "id": number, "count": count})
                 status = shell.run(
                     str(request["code"]), store=bool(request["store"]), silent=bool(request["silent"])
                 )
