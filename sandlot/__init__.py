@@ -13,6 +13,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .contracts.capability import Feature
+    from .contracts.cells import CellEvent, CellResult
     from .contracts.command import Command
     from .contracts.engine import Box, Engine
     from .contracts.errors import SandlotError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncSandbox",
     "Box",
+    "CellEvent",
+    "CellResult",
     "Command",
     "Engine",
     "Event",
@@ -46,6 +49,8 @@ __all__ = [
 _WHERE = {
     "AsyncSandbox": "sdk",
     "Box": "contracts.engine",
+    "CellEvent": "contracts.cells",
+    "CellResult": "contracts.cells",
     "Command": "contracts.command",
     "Engine": "contracts.engine",
     "Event": "contracts.events",

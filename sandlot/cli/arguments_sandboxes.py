@@ -92,6 +92,35 @@ def shell() -> argparse.ArgumentParser:
     return parser
 
 
+def repl() -> argparse.ArgumentParser:
+    """`sandlot repl`."""
+    parser = parser_of(
+        "repl",
+        "Work with an interpreter that keeps its state from cell to cell, in a sandbox of its own or one "
+        "that exists. Ctrl-C interrupts a cell, Ctrl-D ends. Where standard input is no terminal, cells are "
+        "read from it, parted by lines that begin with # %%, up to the first that fails.",
+    )
+    parser.add_argument(
+        "--sandbox", metavar="ID", help="the sandbox to work in, which stays (default: a new one that ends)"
+    )
+    parser.add_argument(
+        "--context",
+        metavar="ID",
+        help="a context of that sandbox, which stays; `default` is the one of run_code (default: a new one)",
+    )
+    parser.add_argument("--language", default="python", metavar="NAME", help="default: python")
+    parser.add_argument("--environment", metavar="NAME", help="the Python of a sandbox of its own")
+    parser.add_argument("--timeout", metavar="TIME", help="of each cell, such as 30s (default: none)")
+    _add_variables(parser)
+    _add_workdir(parser)
+    parser.add_argument(
+        "--images", metavar="DIR", help="where pictures are saved (default: a new temporary directory)"
+    )
+    _add_json(parser, "read cells from standard input and print the result of each as one line of JSON")
+    _add_local(parser)
+    return parser
+
+
 def upload() -> argparse.ArgumentParser:
     """`sandlot upload`."""
     parser = _of_one("upload", "Copy files and directories into a sandbox, under their own names.")
@@ -231,6 +260,7 @@ PARSERS: Dict[str, Callable[[], argparse.ArgumentParser]] = {
     "create": create,
     "exec": execute,
     "shell": shell,
+    "repl": repl,
     "upload": upload,
     "download": download,
     "touch": touch,

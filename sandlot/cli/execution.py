@@ -7,8 +7,13 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
+from sandlot.contracts.capability import Feature, require
+from sandlot.contracts.cell_result import CellFold
+from sandlot.contracts.cells import Cell, CellStatus
 from sandlot.contracts.command import Command
+from sandlot.contracts.contexts import Contexts, ContextSpec
 from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import InvalidSpec, NotFound
 from sandlot.contracts.events import Reason
@@ -20,7 +25,7 @@ from sandlot.settings import Settings
 from sandlot.trees import pack
 from sandlot.trees.unpack import unpack
 
-from . import outcome, render
+from . import cells, outcome, pictures, render
 
 OUT = WORKSPACE / "out"
 """The directory of the workspace that `--out` fetches."""
@@ -38,6 +43,8 @@ async def execute(options: argparse.Namespace, chosen: Settings, command: Comman
             await _put(box, options.inputs)
             if options.out:
                 await box.put(WORKSPACE, pack.once(pack.folders(OUT.name)))
+            if options.context:
+                return await _run_cell(box, options, command)
             result = await outcome.run(box, command, stream=not options.json)
             if options.out and result.reason is not Reason.BOX_DIED:
                 await _fetch(box, Path(options.out))
@@ -48,6 +55,24 @@ async def execute(options: argparse.Namespace, chosen: Settings, command: Comman
     called = command.handler is not None
     outcome.tell(result, as_json=options.json, verbose=options.verbose, called=called)
     return result.exit_code
+
+
+async def _run_cell(box: Box, options: argparse.Namespace, command: Command) -> int:
+    """Run the code of *command* as a cell, shown as it comes; its exit code."""
+    require(Feature.CONTEXTS, box.features, engine=box.engine)
+    shower = cells.Shower(pictures.Album(None), with_numbers=False)
+    context = await cast("Contexts", box).open_context(ContextSpec(env=command.env))
+    folded = CellFold()
+    async with ended(context.run(Cell(command.code or "", timeout=command.timeout))) as events:
+        async for event in events:
+            folded.add(event)
+            if not options.json:
+                shower.show(event)
+    if options.out and folded.result.status is not CellStatus.DIED:
+        await _fetch(box, Path(options.out))
+    if options.json:
+        render.document(folded.result.to_json())
+    return cells.EXIT_CODES[folded.result.status]
 
 
 async def _put(box: Box, inputs: Sequence[str]) -> None:

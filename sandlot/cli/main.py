@@ -23,6 +23,7 @@ VERBS: Dict[str, _Verb] = {
     "create": _Verb("make a sandbox that lasts, on a server or with --local on this machine"),
     "exec": _Verb("run a program in a sandbox"),
     "shell": _Verb("work in a sandbox at a terminal"),
+    "repl": _Verb("work with an interpreter that keeps its state"),
     "upload": _Verb("copy files and directories into a sandbox"),
     "download": _Verb("copy files out of a sandbox"),
     "touch": _Verb("renew a sandbox's lease"),

@@ -56,10 +56,11 @@ def table(rows: Iterable[Sequence[str]]) -> None:
 
 def coloured(text: str, tone: str, stream: TextIO) -> str:
     """*text* in a tone of _COLOURS where *stream* shows colour."""
-    return f"\x1b[{_COLOURS[tone]}m{text}\x1b[0m" if _shows_colour(stream) else text
+    return f"\x1b[{_COLOURS[tone]}m{text}\x1b[0m" if shows_colour(stream) else text
 
 
-def _shows_colour(stream: TextIO) -> bool:
+def shows_colour(stream: TextIO) -> bool:
+    """Whether colour is wanted on *stream*."""
     said = settings.terminal_variables()
     if said.get("NO_COLOR"):
         return False

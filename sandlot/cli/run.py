@@ -14,7 +14,10 @@ from . import arguments, calling, parsing, program, stdin
 
 def main(words: Sequence[str]) -> int:
     """Run what *words* ask for; the program's exit code."""
-    options, argv = program.parsed(arguments.run(), words)
+    parser = arguments.run()
+    options, argv = program.parsed(parser, words)
+    if options.context and (argv or options.handler is not None or options.event is not None):
+        parser.error("--context is for Python code without a handler: give FILE, -c CODE or -")
     given = {name: getattr(options, name) for name in arguments.SETTINGS}
     chosen = settings.load(flags=given)
     command = Command(

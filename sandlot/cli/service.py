@@ -6,12 +6,15 @@ import argparse
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, AsyncIterator, Mapping, Optional
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Mapping, Optional
 
 from sandlot import settings
 from sandlot.contracts.errors import Conflict, Unsupported
 from sandlot.contracts.service import Service
 from sandlot.settings import Settings
+
+if TYPE_CHECKING:
+    from sandlot.local.service import LocalService
 
 _LOCAL_NEEDS = (3, 11)
 
@@ -38,7 +41,7 @@ def asked(options: argparse.Namespace, flags: Optional[Mapping[str, Any]] = None
 @asynccontextmanager
 async def opened(wanted: Asked) -> AsyncIterator[Service]:
     """The service, for the length of a block."""
-    there = await _local(wanted.settings) if wanted.local else _remote(wanted.settings)
+    there = await lasting(wanted.settings)() if wanted.local else _remote(wanted.settings)
     try:
         yield there
     finally:
@@ -53,11 +56,18 @@ def _remote(chosen: Settings) -> Service:
     return AsyncClient(server.url, key=server.key)
 
 
-async def _local(chosen: Settings) -> Service:
-    from sandlot.local.start import open_service
+def lasting(chosen: Settings) -> Callable[[], Coroutine[Any, Any, LocalService]]:
+    """What opens this machine's service of lasting sandboxes. Raises Conflict when another one has it."""
 
-    try:
-        # A pool is for who comes again, and this process ends with its command.
-        return await open_service(replace(chosen, pool_depth=0), workspaces="disk")
-    except Conflict as cause:
-        raise Conflict(f"{cause.message}; or, when that is a server, leave --local out to use it") from cause
+    async def opening() -> LocalService:
+        from sandlot.local.start import open_service
+
+        try:
+            # A pool is for who comes again, and this process ends with its command.
+            return await open_service(replace(chosen, pool_depth=0), workspaces="disk")
+        except Conflict as cause:
+            raise Conflict(
+                f"{cause.message}; or, when that is a server, leave --local out to use it"
+            ) from cause
+
+    return opening

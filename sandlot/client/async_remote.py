@@ -9,20 +9,22 @@ from pathlib import PurePosixPath
 from typing import Any, AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Optional, Tuple
 
 from sandlot.contracts.command import Command
+from sandlot.contracts.contexts import ContextSpec
 from sandlot.contracts.errors import NotFound
 from sandlot.contracts.events import Event, Started
 from sandlot.contracts.lease import Ending
 from sandlot.contracts.service import SandboxStatus
-from sandlot.wire.flows import commands, files, processes, sandboxes
+from sandlot.wire.flows import commands, contexts, files, processes, sandboxes
 
+from .async_context import AsyncRemoteContext
 from .async_driver import AsyncDriver
 from .async_terminal import AsyncRemoteTerminal
-from .facts import Facts, end_of, gone, pauses, told
+from .facts import Facts, default_row, end_of, gone, pauses, told
 from .feeding import AsyncFeeder, carried, has_stream
 
 
 class AsyncRemoteBox(Facts):
-    """Implements Box, Files, FileWatch, Processes and Terminals of contracts.engine over HTTP.
+    """Implements Box, Files, FileWatch, Processes and Terminals of contracts.engine, and Contexts, over HTTP.
 
     `close` ends the sandbox.
     """
@@ -116,3 +118,14 @@ class AsyncRemoteBox(Facts):
 
     async def open(self, command: Command) -> AsyncRemoteTerminal:
         return await AsyncRemoteTerminal.start(self._driver.transport, self.id, command)
+
+    async def open_context(self, spec: ContextSpec) -> AsyncRemoteContext:
+        return await AsyncRemoteContext.start(self._driver, self.id, spec)
+
+    async def contexts(self) -> Tuple[AsyncRemoteContext, ...]:
+        rows = await self._driver.value(contexts.listing(self.id))
+        return tuple(AsyncRemoteContext(self._driver, self.id, row) for row in rows)
+
+    async def default_context(self) -> AsyncRemoteContext:
+        """The context of callers that name none; the server makes it when it is first used."""
+        return AsyncRemoteContext(self._driver, self.id, default_row())

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Iterator, Optional, Protocol, Tuple
 
+from sandlot.contracts.contexts import ContextEnd, ContextEnding, ContextFacts, ContextSpec
 from sandlot.contracts.errors import NotFound
 from sandlot.contracts.events import Event, Exited, Failed
 from sandlot.contracts.lease import Ending, EndReason, State
 from sandlot.contracts.result import Result, fold
 from sandlot.contracts.service import SandboxStatus
 from sandlot.contracts.spec import Isolation
+from sandlot.wire.contexts import ContextRow
 from sandlot.wire.events import Received
-from sandlot.wire.flows import commands
+from sandlot.wire.flows import commands, contexts
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 
@@ -72,6 +74,17 @@ def end_of(status: SandboxStatus) -> Optional[Ending]:
     if status.state is State.RUNNING:
         return None
     return status.ending or Ending(EndReason.BOX_DIED, status.lease.active, "the server does not say why")
+
+
+def end_of_context(told: Optional[ContextEnding]) -> ContextEnding:
+    """How a context ended; one that the server does not know any more was closed."""
+    return told or ContextEnding(ContextEnd.CLOSED, "the server no longer knows it")
+
+
+def default_row() -> ContextRow:
+    """The default context of a sandbox, of which nothing was asked yet."""
+    spec = ContextSpec()
+    return ContextRow(contexts.DEFAULT, spec, ContextFacts(spec.language, version="", shell=""))
 
 
 def gone(now: float) -> Ending:

@@ -8,20 +8,22 @@ from pathlib import PurePosixPath
 from typing import Any, Generator, Iterable, Iterator, Mapping, Optional, Tuple
 
 from sandlot.contracts.command import Command
+from sandlot.contracts.contexts import ContextSpec
 from sandlot.contracts.errors import NotFound
 from sandlot.contracts.events import Event, Started
 from sandlot.contracts.lease import Ending
 from sandlot.contracts.service import SandboxStatus
-from sandlot.wire.flows import commands, files, processes, sandboxes
+from sandlot.wire.flows import commands, contexts, files, processes, sandboxes
 
+from .context import RemoteContext
 from .driver import Driver
-from .facts import Facts, end_of, gone, pauses, told
+from .facts import Facts, default_row, end_of, gone, pauses, told
 from .feeding import Feeder, carried, has_stream, source_of
 from .terminal import RemoteTerminal
 
 
 class RemoteBox(Facts):
-    """Box, Files, FileWatch, Processes and Terminals over HTTP, without async.
+    """Box, Files, FileWatch, Processes, Terminals and Contexts over HTTP, without async.
 
     `put` and `write` take ordinary iterables; `stdin` of a Command is bytes or `Pieces`. Two threads may use
     it at once.
@@ -117,3 +119,14 @@ class RemoteBox(Facts):
 
     def open(self, command: Command) -> RemoteTerminal:
         return RemoteTerminal.start(self._driver.transport, self.id, command)
+
+    def open_context(self, spec: ContextSpec) -> RemoteContext:
+        return RemoteContext.start(self._driver, self.id, spec)
+
+    def contexts(self) -> Tuple[RemoteContext, ...]:
+        rows = self._driver.value(contexts.listing(self.id))
+        return tuple(RemoteContext(self._driver, self.id, row) for row in rows)
+
+    def default_context(self) -> RemoteContext:
+        """The context of callers that name none; the server makes it when it is first used."""
+        return RemoteContext(self._driver, self.id, default_row())

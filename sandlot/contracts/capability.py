@@ -26,6 +26,7 @@ class Feature(enum.Flag):
     LIMIT_DISK = enum.auto()
     LIMIT_INODES = enum.auto()
     HANDLERS = enum.auto()
+    CONTEXTS = enum.auto()
 
 
 def require(wanted: Feature, offered: Feature, *, engine: str, hint: str = "") -> None:

@@ -23,6 +23,7 @@ from .storage import shared_folder, write_whole
 _PACKAGE = Path(__file__).parent.parent
 _SHIPPED = {
     "guest": "*",
+    "guest/contexts": "*",
     "walls": "*",
     "wire": (
         "__init__",

@@ -41,6 +41,10 @@ class Call:
         if self.event < 1:
             raise Refusal("invalid", f"field 'event' cannot be {self.event}: an event is a text of JSON")
 
+    def ask(self, source: bytes) -> Ask:
+        """The call under way, of the program at the beginning of *source*."""
+        return Ask(self, source)
+
 
 class Context:
     """What a handler may ask about its call. Its attributes can be read only."""

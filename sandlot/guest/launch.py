@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
+    from .contexts.program import Opening
     from .greeting import Box
     from .run_request import RunRequest
 
@@ -35,6 +36,11 @@ class Launch:
         self.terminal = request.tty is not None
         self.plan = box.plan
         self.call = request.call
+        self.opening: Optional[Opening] = None
+        if request.context:
+            from .contexts.program import Opening  # here, while its file is in reach
+
+            self.opening = Opening()
         self.stdio: Tuple[int, int, int] = (-1, -1, -1)
         self.value: Optional[int] = None
 
@@ -106,7 +112,7 @@ def _open_stdio(request: RunRequest, launch: Launch, ends: Ends, far: List[int])
     ends.stdout, stdout = descriptors.pipe(far, near_reads=True)
     ends.stderr, stderr = descriptors.pipe(far, near_reads=True)
     launch.stdio = (stdin, stdout, stderr)
-    if request.call is not None:
+    if request.tells:
         ends.value, launch.value = descriptors.pipe(far, near_reads=True)
 
 

@@ -22,8 +22,9 @@ from .handler import VALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, NoReturn, Optional, Tuple
+    from typing import Dict, List, NoReturn, Optional, Tuple, Union
 
+    from .contexts.program import Opening
     from .handler import Call
     from .launch import Launch
 
@@ -43,7 +44,7 @@ class Handover(BaseException):  # nothing on the way down to __main__ may catch 
     from the agent.
     """
 
-    def __init__(self, program: Tuple[bytes, Dict[str, str], str, Optional[Call]]) -> None:
+    def __init__(self, program: Tuple[bytes, Dict[str, str], str, Union[Call, Opening, None]]) -> None:
         """Take the program."""
         super().__init__()
         self.program = program
@@ -76,7 +77,8 @@ def become(launch: Launch, supervisor: int, errors: int) -> NoReturn:
         if launch.argv is not None:
             execute(launch.argv, launch.env)
         os.close(ERRORS)
-        raise Handover((launch.source or b"", launch.env, launch.workdir, launch.call))
+        call = launch.opening or launch.call
+        raise Handover((launch.source or b"", launch.env, launch.workdir, call))
 
 
 def _enter(launch: Launch, supervisor: int, errors: int) -> None:

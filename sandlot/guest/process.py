@@ -58,6 +58,9 @@ Shorter than what the host allows before it kills the box; a supervisor that was
 _LAST_WORDS = 0.05
 """Seconds after the deadline that output may still wait for credit: a timeout is told on time."""
 
+_FAREWELL = 0.03
+"""Seconds a context has, once it tells no more, to be seen to end by itself, with its own exit code."""
+
 _BEYOND_VALUE = 2  # its line end, and one byte by which the host sees that it is too long
 _TERMINAL_END = b"\x04"  # what a person types to end the input: VEOF of a fresh terminal
 
@@ -104,9 +107,8 @@ class Process:
         self._taps = [
             Tap(self._loop, end, kind, Meter(*limits), self) for end, kind in outputs if end is not None
         ]
-        if care.value is not None and self.request.call is not None:
-            allowed = self.request.call.limit + _BEYOND_VALUE, self.request.flood_limit
-            self._taps.append(Tap(self._loop, care.value, Kind.VALUE, Meter(*allowed), self))
+        if care.value is not None:
+            self._taps.append(self._value_tap(care.value))
         self.feed = Feed(self._loop, care.stdin, _TERMINAL_END if self.request.tty else None)
         if self.request.timeout is not None:
             self._alarm(self.request.timeout + BACKSTOP, "timeout")
@@ -178,6 +180,18 @@ class Process:
         if self.request.timeout is not None and not self.is_over:
             left = self._begun + self.request.timeout - now()
             self._last_words = self._loop.after(max(left, 0.0) + _LAST_WORDS, self._abandon_output)
+
+    def _value_tap(self, end: int) -> Tap:
+        if self.request.call is None:
+            from .ordered import OrderedTap
+
+            return OrderedTap(self._loop, end, Kind.VALUE, self, tuple(self._taps), self._muted)
+        allowed = self.request.call.limit + _BEYOND_VALUE, self.request.flood_limit
+        return Tap(self._loop, end, Kind.VALUE, Meter(*allowed), self)
+
+    def _muted(self) -> None:
+        """The program of a context is gone, or as good as gone: what it left need not end by itself."""
+        self._loop.after(_FAREWELL, lambda: self.kill("killed"))
 
     def _order(self, order: int) -> None:
         if self._ended is None and self._care is not None:

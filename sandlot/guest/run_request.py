@@ -21,7 +21,8 @@ class RunRequest:
     absolute path; timeout: seconds or None; stdin: whether input will come; tty: (rows, columns) or None;
     output_limit: bytes kept of each stream, or None; flood_limit: bytes dropped after which the command is
     killed, or None; background: the request ends at once, the process stays; last: no other command follows;
-    call: what of the program is called and returns a value, or None.
+    call: what of the program is called and returns a value, or None; context: the program is an
+    interpreter of ours that keeps its state, takes requests as input and tells events where a value would go.
     """
 
     def __init__(self, request: Dict[str, Any], workspace: str) -> None:
@@ -37,12 +38,20 @@ class RunRequest:
         self.background: bool = field(request, "background", bool, False)
         self.last: bool = field(request, "last", bool, False)
         self.call = _call(request, self.timeout)
+        self.context: bool = _context(request)
         _check(self.workdir.startswith("/") and "\0" not in self.workdir, "workdir", self.workdir)
 
     @property
     def shown(self) -> List[str]:
         """What a list of processes calls it."""
+        if self.context:
+            return ["<context>"]
         return ["<code>"] if self.argv is None else self.argv
+
+    @property
+    def tells(self) -> bool:
+        """It has a third output."""
+        return self.context or self.call is not None
 
 
 class Meter:
@@ -121,6 +130,14 @@ def _call(request: Dict[str, Any], timeout: Optional[float]) -> Optional[Call]:
     if request.get("argv") is not None or request.get("tty") is not None or request.get("background"):
         raise Refusal("invalid", "a handler is for code, without a terminal and not in the background")
     return Call({**told, "timeout": timeout})
+
+
+def _context(request: Dict[str, Any]) -> bool:
+    wanted: bool = field(request, "context", bool, False)
+    others = ("argv", "tty", "background", "handler")
+    if wanted and any(request.get(name) for name in others):
+        raise Refusal("invalid", "a context is code alone, without a terminal and not in the background")
+    return wanted
 
 
 def _env(env: Dict[str, Any]) -> Dict[str, str]:

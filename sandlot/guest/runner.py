@@ -20,8 +20,9 @@ from .stage import Stage, open_streams
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
-    from typing import Any, Dict, FrozenSet, List, NoReturn, Optional, Type
+    from typing import Any, Dict, FrozenSet, List, NoReturn, Optional, Type, Union
 
+    from .contexts.program import Opening
     from .handler import Call
 
 _INTERRUPTED = -signals.SIGINT
@@ -59,12 +60,14 @@ def warm(archive: str) -> None:
     rehearse()
 
 
-def run(source: bytes, env: Dict[str, str], workdir: str, call: Optional[Call], archive: str) -> NoReturn:
+def run(
+    source: bytes, env: Dict[str, str], workdir: str, call: Union[Call, Opening, None], archive: str
+) -> NoReturn:
     """Run the program as a fresh `__main__`, then end the process as the interpreter would.
 
     archive: the entry of sys.path the agent was imported from; call: what of the program is called then.
     """
-    ask = None if call is None else handler.Ask(call, source)
+    ask = None if call is None else call.ask(source)
     source = source if ask is None else ask.program
     stage = _stages.pop() if _stages else _entered(Stage(archive))
     if stage.environ != env:
@@ -87,7 +90,7 @@ def _entered(stage: Stage) -> Stage:
     return stage
 
 
-def _execute(source: bytes, namespace: Dict[str, Any], ask: Optional[handler.Ask]) -> int:
+def _execute(source: bytes, namespace: Dict[str, Any], ask: Union[handler.Ask, Opening, None]) -> int:
     """The exit status of the program, or _INTERRUPTED."""
     try:
         code = _compiled(source)

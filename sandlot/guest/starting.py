@@ -93,7 +93,8 @@ class Starter:
 
     def _taken(self, request: RunRequest) -> Optional[Spare]:
         """The spare, for a command that it fits."""
-        if self._spare is None or self._is_attending or request.tty is not None or request.background:
+        is_apart = request.tty is not None or request.background or request.context
+        if self._spare is None or self._is_attending or is_apart:
             return None
         ready, self._spare = self._spare, None
         return ready

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 from .loop import READ, WRITE
 
@@ -30,6 +31,8 @@ else:
     from _collections import deque
 
 _READ_SIZE = 65536
+_FIONREAD = 0x541B  # ioctl_tty(2); a pipe answers it too
+_INTEGER = 4
 _TAIL = 2**21
 """Bytes read after the end of a command: twice what the largest pipe of an ordinary user holds."""
 
@@ -94,6 +97,27 @@ class Tap:
         self._loop.forget(self._descriptor)
         os.close(self._descriptor)
         self._ended()
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes lie in the pipe."""
+        import fcntl
+
+        if self.is_closed:
+            return 0
+        return int.from_bytes(fcntl.ioctl(self._descriptor, _FIONREAD, bytes(_INTEGER)), sys.byteorder)
+
+    def pass_some(self, most: int) -> int:
+        """Pass on at most so many bytes of those that wait; how many it was, 0 without room for any."""
+        room = min(self._sink.room(), most, _READ_SIZE)
+        if not room:
+            return 0
+        try:
+            data = os.read(self._descriptor, room)
+        except BlockingIOError:  # somebody else reads there too
+            return most
+        self._take(data)
+        return len(data) or most
 
     def _readable(self) -> None:
         while self._pass_on() and self._tail is not None:

@@ -16,6 +16,7 @@ import time
 from ..walls import lockdown, namespaces
 from ..wire import json_object
 from . import clones, rehearsal, reseed, runner, stage
+from .contexts import ipython
 from .nest import Nest
 from .parked import Mould
 
@@ -79,6 +80,7 @@ def _load(nest: Nest, archive: str, cloner: clones.Cloner) -> Mould:
         raise RuntimeError(
             f"importing {', '.join(nest.preload)} made a fork that lives on; forks need one process"
         )
+    ipython.prepare()
     runner.rehearse()
     threads = _threads()
     if threads != 1:
@@ -120,11 +122,13 @@ def _load_agent() -> None:
         archives,
         beneath,
         files,
+        ordered,
         removal,
         terminal,
         verbs,
         watch,
     )
+    from .contexts import program  # noqa: F401
 
 
 def _make(

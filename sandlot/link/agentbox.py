@@ -22,6 +22,8 @@ from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation
 from . import running
 from .calls import Patience
 from .channel import Channel
+from .context import BoxContext
+from .contexts import BoxContexts
 from .files import BoxFiles
 from .greeting import Greeted, greet
 from .life import Death, Life, Usage
@@ -30,7 +32,14 @@ from .processes import BoxProcesses
 from .terminal import BoxTerminal
 from .value import Value
 
-AGENT_FEATURES = Feature.FILES | Feature.PROCESSES | Feature.TERMINALS | Feature.FILE_WATCH | Feature.HANDLERS
+AGENT_FEATURES = (
+    Feature.FILES
+    | Feature.PROCESSES
+    | Feature.TERMINALS
+    | Feature.FILE_WATCH
+    | Feature.HANDLERS
+    | Feature.CONTEXTS
+)
 """What every AgentBox can do; limits and networks are the engine's to add."""
 
 
@@ -54,8 +63,8 @@ class BoxFacts:
     unused: Usage | None = None
 
 
-class AgentBox(BoxFiles, BoxProcesses):
-    """A Box with Files, FileWatch, Processes and Terminals; make it with `connect`."""
+class AgentBox(BoxFiles, BoxProcesses, BoxContexts):
+    """A Box with Files, FileWatch, Processes, Terminals and Contexts; make it with `connect`."""
 
     def __init__(self, facts: BoxFacts, greeted: Greeted) -> None:
         """Speak for a box whose agent has been *greeted*."""
@@ -63,6 +72,7 @@ class AgentBox(BoxFiles, BoxProcesses):
         self.enforced = tuple(sorted({*facts.enforced, *greeted.walls}))
         self.failover: tuple[str, ...] = ()
         self._facts, self._calls = facts, greeted.calls
+        self._contexts: dict[str, BoxContext] = {}
         self._feeders: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Ending] | None = None

@@ -219,7 +219,7 @@ class Run:
         if arrival.kind == Kind.ERROUT and (kept := err.take(arrival.data)):
             return Stderr(kept)
         if arrival.kind == Kind.VALUE:
-            self.value.add(arrival.data)
+            return self.value.add(arrival.data)
         return None
 
     def disarm(self) -> None:

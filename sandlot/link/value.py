@@ -46,11 +46,12 @@ class Value:
         self._most = 0 if handler is None else LARGEST_VALUE + len(_LINE_END) + 1
         self._received = bytearray()
 
-    def add(self, data: bytes) -> None:
-        """Keep *data*. Raises FrameError for more than was allowed."""
+    def add(self, data: bytes) -> Event | None:
+        """Keep *data*; what is to be told at once, which is nothing. Raises FrameError for too much."""
         self._received += data
         if len(self._received) > self._most:
             raise FrameError(f"the agent sent more of a value than the {self._most} bytes it may")
+        return None
 
     async def concluded(self, end: Event) -> tuple[Event, ...]:
         """*end*, which is the command's, behind the value where one has come.

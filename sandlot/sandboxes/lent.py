@@ -9,28 +9,32 @@ from typing import Any, cast
 
 from sandlot.contracts.capability import Feature, require
 from sandlot.contracts.command import Command, TerminalSize
+from sandlot.contracts.contexts import Context, Contexts, ContextSpec
 from sandlot.contracts.engine import Box, Files, FileWatch, Processes, Terminal, Terminals
 from sandlot.contracts.events import Event
 from sandlot.contracts.lease import Ending
 from sandlot.contracts.streams import ended
 
+from .default_context import DefaultContext
 from .gate import Gate
+from .lent_context import LentContext
 
 
 class LentBox:
-    """Implements Box, Files, FileWatch, Processes and Terminals by those of another box.
+    """Implements Box, Files, FileWatch, Processes, Terminals and Contexts by those of another box.
 
     Every command and terminal takes a place in the gate of commands for as long as it runs, background
     processes while they start: `run`, `open` and `start` also raise PoolExhausted and QuotaDenied.
     Methods of a feature the box lacks raise Unsupported.
     """
 
-    def __init__(self, box: Box, commands: Gate, owner: str) -> None:
-        """Lend *box* to *owner*."""
+    def __init__(self, box: Box, commands: Gate, owner: str, default: DefaultContext) -> None:
+        """Lend *box*, whose *default* context is known, to *owner*."""
         self.engine, self.isolation = box.engine, box.isolation
         self.enforced, self.features = box.enforced, box.features
         self.failover = box.failover
         self._box, self._commands, self._owner = box, commands, owner
+        self._default = default
 
     async def run(self, command: Command) -> AsyncGenerator[Event, None]:
         async with self._commands.place(self._owner), ended(self._box.run(command)) as events:
@@ -99,6 +103,31 @@ class LentBox:
             await held.enter_async_context(self._commands.place(self._owner))
             terminal = await cast("Terminals", self._box).open(command)
             return LentTerminal(terminal, held.pop_all())
+
+    async def open_context(self, spec: ContextSpec) -> LentContext:
+        async with self._commands.place(self._owner):
+            return self._lent(await self._powers.open_context(spec))
+
+    async def contexts(self) -> tuple[LentContext, ...]:
+        return tuple(map(self._lent, await self._powers.contexts()))
+
+    async def default_context(self, *, make: bool = True) -> LentContext:
+        """The context of callers that name none; made when it is missing or has died, but for *make*.
+
+        Raises NotFound then, and otherwise as `open_context`.
+        """
+        if not make:
+            return self._lent(await self._default.found(self._powers))
+        async with self._commands.place(self._owner):
+            return self._lent(await self._default.made(self._powers))
+
+    def _lent(self, context: Context) -> LentContext:
+        return LentContext(context, self._commands, self._owner)
+
+    @property
+    def _powers(self) -> Contexts:
+        self._require(Feature.CONTEXTS)
+        return cast("Contexts", self._box)
 
     @property
     def _files(self) -> Files:

@@ -19,6 +19,7 @@ from sandlot.contracts.spec import SandboxSpec, WorkspaceKind
 from . import audit, refusals
 from .agreement import kinds_to_try, settled, without_image
 from .census import Census
+from .default_context import DefaultContexts
 from .expiry import Expiry
 from .gate import Gate
 from .house import House
@@ -60,6 +61,7 @@ class Sandboxes:
         self._means.swept.set()
         self._house = house
         self._commands = Gate("commands", house.commands)
+        self._defaults = DefaultContexts()
         self._lodgings: dict[Key, Lodging] = {}
         self._counts: Counter[str] = Counter()
         self._tombstones = Tombstones()
@@ -124,7 +126,7 @@ class Sandboxes:
     async def reach(self, owner: str, name: str) -> LentBox:
         """As Service.reach."""
         box = await self._find(owner, name).up()
-        return LentBox(box, self._commands, owner)
+        return LentBox(box, self._commands, owner, self._defaults.of(box))
 
     async def delete(self, owner: str, name: str) -> None:
         """As Service.delete; returns when nothing is left of it. One that is starting is stopped."""

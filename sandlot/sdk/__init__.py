@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .async_context import AsyncContext
 from .async_sandbox import AsyncSandbox
+from .context import Context
 from .sandbox import Sandbox
 
-__all__ = ["AsyncSandbox", "Sandbox"]
+__all__ = ["AsyncContext", "AsyncSandbox", "Context", "Sandbox"]

@@ -34,6 +34,7 @@ from sandlot.trees.descriptors import finished
 from sandlot.trees.unpack import unpack
 
 from . import plans
+from .async_interpreters import AsyncInterpreters
 from .async_programs import AsyncPrograms
 from .powers import PowerfulBox, with_power
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class AsyncSandbox(AsyncPrograms):
+class AsyncSandbox(AsyncPrograms, AsyncInterpreters):
     """As Sandbox, for one event loop. It starts when it is awaited or entered:
 
     `async with AsyncSandbox.local() as box` or `box = await AsyncSandbox.connect(url)`.

@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Optional,
+    Tuple,
+)
 
 from sandlot.client.pieces import Pieces
 from sandlot.contracts.command import Command, TerminalSize
+from sandlot.contracts.contexts import ContextSpec
 from sandlot.contracts.engine import Terminal
 from sandlot.contracts.events import Event
 from sandlot.contracts.service import SandboxStatus
 from sandlot.contracts.spec import SandboxSpec
 
+from .lent_context import LentContext
 from .powers import PowerfulBox
 
 if TYPE_CHECKING:
     from sandlot.local.iteration import Background
+    from sandlot.local.service import LocalService
 
 
 class LentService:
     """A LocalService of this process and the loop it lives on. Needs Python 3.11."""
 
-    def __init__(self) -> None:
-        """Start the loop; no engine starts yet."""
+    def __init__(self, opening: Optional[Callable[[], Coroutine[Any, Any, LocalService]]] = None) -> None:
+        """Start the loop and open a service there; by default one in which nothing starts yet."""
         from sandlot.local.iteration import Background
         from sandlot.local.start import start
 
         self._background = Background()
         try:
-            self._service = start()
+            self._service = start() if opening is None else self._background.wait(opening())
         except BaseException:
             self._background.close()
             raise
@@ -117,6 +131,16 @@ class LentBox:
 
     def open(self, command: Command) -> LentTerminal:
         return LentTerminal(self._background, self._background.wait(self._box.open(command)))
+
+    def open_context(self, spec: ContextSpec) -> LentContext:
+        return LentContext(self._background, self._background.wait(self._box.open_context(spec)))
+
+    def contexts(self) -> Tuple[LentContext, ...]:
+        found = self._background.wait(self._box.contexts())
+        return tuple(LentContext(self._background, each) for each in found)
+
+    def default_context(self) -> LentContext:
+        return LentContext(self._background, self._background.wait(self._box.default_context()))
 
 
 class LentTerminal:

@@ -30,6 +30,7 @@ from sandlot.trees import pack
 from sandlot.trees.unpack import unpack_now
 
 from . import plans
+from .interpreters import Interpreters
 from .lent import LentService, LentTerminal
 from .programs import AnyBox, Programs
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class Sandbox(Programs):
+class Sandbox(Programs, Interpreters):
     """A sandbox held from ordinary code: a workspace at /workspace, here or on a server.
 
     Use it as a context manager. Relative paths start at the workspace. Every method raises SandlotError

@@ -8,7 +8,7 @@ from typing import Dict, Mapping, Optional
 
 from sandlot.contracts.errors import InvalidSpec
 
-_TERMINAL = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "TERM")
+_TERMINAL = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "TERM", "TERM_PROGRAM", "KITTY_WINDOW_ID")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _EITHER_CASE = (*_PROXIES, *(name.lower() for name in _PROXIES))
 _FIRST_DESCRIPTOR = 3  # SD_LISTEN_FDS_START
@@ -39,7 +39,7 @@ def proxy_variables(environ: Optional[Mapping[str, str]] = None) -> Dict[str, st
 
 
 def terminal_variables(environ: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
-    """The variables by which people say how a terminal should be written to (no-color.org)."""
+    """The variables by which people and terminals say how to write to them (no-color.org)."""
     environ = os.environ if environ is None else environ
     return {name: environ[name] for name in _TERMINAL if name in environ}
 

@@ -79,7 +79,7 @@ def command_of(fields: Fields) -> AskedCommand:
             stdin=stdin,
             env=env,
             workdir=WORKSPACE if workdir is None else fields.read("workdir", lambda: sandbox_path(workdir)),
-            timeout=_timeout(fields),
+            timeout=timeout_of(fields),
             tty=_size(fields),
             output_limit=limit,
             handler=handler,
@@ -134,6 +134,15 @@ def size_from(value: object, what: str = "tty") -> TerminalSize:
     return size
 
 
+def timeout_of(fields: Fields) -> Optional[Seconds]:
+    """The timeout asked for: None for null, the usual one when it is not given. Raises InvalidSpec."""
+    if fields.is_null("timeoutSeconds"):
+        return None
+    if not fields.has("timeoutSeconds"):
+        return DEFAULT_TIMEOUT
+    return fields.amount("timeoutSeconds", Seconds.parse, text=False)
+
+
 def _program(fields: Fields) -> Tuple[Tuple[str, ...], Optional[str]]:
     given = one_of(fields, ("cmd", "code"))
     if given is None:
@@ -162,14 +171,6 @@ def _stdin(fields: Fields) -> Tuple[Optional[bytes], bool]:
     if given is None:
         return None, streams
     return fields.base64(given) if given == "stdinBase64" else fields.text(given).encode(), streams
-
-
-def _timeout(fields: Fields) -> Optional[Seconds]:
-    if fields.is_null("timeoutSeconds"):
-        return None
-    if not fields.has("timeoutSeconds"):
-        return DEFAULT_TIMEOUT
-    return fields.amount("timeoutSeconds", Seconds.parse, text=False)
 
 
 def _size(fields: Fields) -> Optional[TerminalSize]:

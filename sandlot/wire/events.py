@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Dict, List, Mapping, Optional, Union
 
-from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.events import Event, Exited, Failed, Returned, Started, Stderr, Stdout
 from sandlot.contracts.handler import LARGEST_VALUE
 
 from .entries import change_to_json
 from .fields import Fields, body_of, object_from, text_or_base64
 from .results import reason_of
+from .stream_lines import LineReader
 
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
@@ -99,42 +99,11 @@ class EventReader:
 
     def __init__(self, *, server_sent: bool = False) -> None:
         """Read from the beginning of a stream."""
-        self._server_sent = server_sent
-        self._begun = bytearray()
-        self._looked = 0
-        self._data: List[bytes] = []
-        self._size = 0
+        self._lines = LineReader(server_sent=server_sent, longest=LONGEST_LINE)
 
     def feed(self, data: bytes) -> List[Received]:
         """The events that *data* completes."""
-        self._begun += data
-        found: List[Received] = []
-        while True:
-            end = self._begun.find(b"\n", self._looked)
-            if (len(self._begun) if end < 0 else end) > LONGEST_LINE:
-                raise InvalidSpec(f"a line of the event stream is longer than {LONGEST_LINE} bytes")
-            if end < 0:
-                self._looked = len(self._begun)
-                return found
-            line = bytes(self._begun[:end]).rstrip(b"\r")
-            del self._begun[: end + 1]
-            self._looked = 0
-            text = self._server_sent_line(line) if self._server_sent else line.strip()
-            if text:
-                found.append(_received(text))
-
-    def _server_sent_line(self, line: bytes) -> Optional[bytes]:
-        """The data of the event that *line*, a blank one, completes."""
-        if not line:
-            data, self._data, self._size = self._data, [], 0
-            return b"\n".join(data)
-        name, _colon, value = line.partition(b":")
-        if name == b"data":
-            self._size += len(value)
-            if self._size > LONGEST_LINE:
-                raise InvalidSpec(f"an event is longer than {LONGEST_LINE} bytes")
-            self._data.append(value[1:] if value.startswith(b" ") else value)
-        return None  # `id` and `event` are in the data too; comments and the rest are passed over
+        return [_received(text) for text in self._lines.feed(data)]
 
 
 def _received(text: bytes) -> Received:

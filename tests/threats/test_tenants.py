@@ -56,7 +56,7 @@ def nothing_of_bob(server: RunningServer, bob: dict[str, str]) -> Iterator[None]
 
 @pytest.fixture
 def theirs(server: RunningServer, alice: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Names of what is alice's: a sandbox, a process in it, and a streamed command that runs."""
+    """Names of what is alice's: a sandbox, a process, a streamed command that runs, a context, a cell."""
     target = "/v1/sandboxes/theirs"
     assert ask(server, "PUT", target, {"ttlSeconds": 600}, **alice).status == 200
     assert ask(server, "PUT", f"{target}/files/content?path=secret", b"of alice", **alice).status == 200
@@ -65,13 +65,24 @@ def theirs(server: RunningServer, alice: dict[str, str]) -> Iterator[dict[str, s
         data = b""
         while not (found := re.search(rb'"exec":"([0-9a-f]+)"', data)):
             data += line.socket.recv(4096)
-        yield {"id": "theirs", "process": process, "exec": found[1].decode()}
+        body = {"code": "secret = 'of alice'", "timeoutSeconds": 600}
+        cell = ask(server, "POST", f"{target}/contexts/default/run", body, Accept=_SSE, **alice).body
+        told = json.loads(cell.split(b"data: ")[1].split(b"\n")[0])
+        yield {
+            "id": "theirs",
+            "process": process,
+            "exec": found[1].decode(),
+            "context": told["context"],
+            "cell": told["cell"],
+        }
     assert ask(server, "DELETE", target, **alice).status == 204
 
 
 _BODIES = {
     "/exec": {"cmd": ["true"]}, "/processes": {"cmd": ["true"]}, "/signal": {"signal": 9},
     "/mkdir": {"path": "a"}, "/move": {"path": "secret", "to": "b"},
+    "/contexts": {}, "/run": {"code": "secret"}, "/answer": {"text": ""}, "/complete": {"code": "s"},
+    "/inspect": {"code": "secret"}, "/is-complete": {"code": "1"},
 }  # fmt: skip
 _QUERY = "?path=secret&src=/workspace&dest=/workspace"
 
@@ -112,15 +123,17 @@ def _shape(answer: Answer, names: dict[str, str]) -> object:
 def test_t03_another_owners_sandbox_is_as_unknown_as_none_by_every_verb(
     server: RunningServer, theirs: dict[str, str], alice: dict[str, str], bob: dict[str, str]
 ) -> None:
-    nobody = {"id": "nobody", "process": "987", "exec": "0" * 32}
+    nobody = {"id": "nobody", "process": "987", "exec": "0" * 32, "context": "1" * 32, "cell": "2" * 32}
     seen = _every_verb(server, theirs, bob)
     unknown = _every_verb(server, nobody, bob)
     assert {what for what, answer in seen.items() if answer.status != 404} == set()
     assert {what: _shape(answer, theirs) for what, answer in seen.items()} == {
         what: _shape(answer, nobody) for what, answer in unknown.items()
     }
-    assert len(seen) >= 25
+    assert len(seen) >= 37
     # Nothing happened to it meanwhile.
+    kept = ask(server, "GET", f"/v1/sandboxes/theirs/contexts/{theirs['context']}/history", **alice)
+    assert [each["code"] for each in kept.json["cells"]] == ["secret = 'of alice'"]
     content = ask(server, "GET", "/v1/sandboxes/theirs/files/content?path=secret", **alice)
     assert content.body == b"of alice"
     wait_until(server, _MARK, 2)
@@ -135,7 +148,13 @@ def test_t03_the_same_id_is_another_sandbox_for_another_owner(
     assert mine.json["podName"] != ask(server, "GET", "/v1/sandboxes/theirs", **alice).json["podName"]
     target = "/v1/sandboxes/theirs"
     assert ask(server, "GET", f"{target}/files/list", **bob).json["entries"] == []
-    for path in (f"/exec/{theirs['exec']}/events", "/files/content?path=secret"):
+    events = (f"/exec/{theirs['exec']}/events", f"/cells/{theirs['cell']}/events")
+    for path in (
+        *events,
+        f"/contexts/{theirs['context']}",
+        "/contexts/default",
+        "/files/content?path=secret",
+    ):
         assert ask(server, "GET", target + path, **bob).status == 404
     assert ask(server, "DELETE", f"{target}/exec/{theirs['exec']}", **bob).status == 404
     assert ask(server, "POST", f"{target}/exec/{theirs['exec']}/input", b"x", **bob).status == 404

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Any, assert_type
 
 import sandlot
 
@@ -29,6 +29,19 @@ def a_sandbox_of_a_server_is_used_alike() -> None:
         assert_type(box.shell("true", stdin=[b"a"]).exit_code, int)
         assert_type(box.read("a"), bytes)
         assert_type(box.start("1"), str)
+
+
+def cells_tell_results_and_events() -> None:
+    with sandlot.Sandbox.local() as box, box.context(env={"A": "1"}) as context:
+        assert_type(box.run_code("1", on_input=lambda asked: asked.prompt), sandlot.CellResult)
+        assert_type(context.run("1", timeout="5s").representations("image/png"), tuple[Any, ...])
+        assert_type(list(context.stream("1")), list[sandlot.CellEvent])
+
+
+async def cells_are_awaited() -> None:
+    async with sandlot.AsyncSandbox.local() as box, await box.context() as context:
+        assert_type(await box.run_code("1"), sandlot.CellResult)
+        assert_type([event async for event in context.stream("1")], list[sandlot.CellEvent])
 
 
 async def an_async_sandbox_is_awaited_or_entered() -> None:

@@ -18,14 +18,16 @@ from sandlot.client.async_remote import AsyncRemoteBox
 from sandlot.client.facts import end_of
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.command import Command
+from sandlot.contracts.contexts import ContextSpec
 from sandlot.contracts.errors import BoxDied, Misuse, SandlotError
 from sandlot.contracts.events import Event, Exited, Failed, Reason, Started, exit_code_of
 from sandlot.contracts.lease import Ending
 from sandlot.contracts.service import SandboxStatus
-from sandlot.wire.flows import files, sandboxes, terminals
+from sandlot.wire.flows import contexts, files, sandboxes, terminals
 from sandlot.wire.flows.exchange import Flow
 
 from .asked import NAME
+from .context import ServerContext
 from .tenure import HeldDriver, Tenure, Verbs
 from .terminal import ServerTerminal
 from .unpacked import unpacked
@@ -48,7 +50,7 @@ VERBS = Verbs(_renewed, _seen, sandboxes.delete)
 
 
 class ServerBox(AsyncRemoteBox):
-    """contracts.engine.Box with Files, FileWatch, Processes and Terminals.
+    """contracts.engine.Box with Files, FileWatch, Processes, Terminals and Contexts.
 
     `isolation` and `enforced` are the server's word; its engine stays its own affair.
     """
@@ -104,6 +106,13 @@ class ServerBox(AsyncRemoteBox):
         terminal = ServerTerminal(socket, self._killed)
         self._terminals.add(terminal)
         return terminal
+
+    async def open_context(self, spec: ContextSpec) -> ServerContext:
+        return await ServerContext.start(self._driver, self.id, spec)
+
+    async def contexts(self) -> tuple[ServerContext, ...]:
+        rows = await self._driver.value(contexts.listing(self.id))
+        return tuple(ServerContext(self._driver, self.id, row) for row in rows)
 
     async def close(self) -> None:
         try:

@@ -16,6 +16,7 @@ import pytest
 from .archives import ArchiveTests
 from .background import BackgroundTests
 from .commands import CommandTests
+from .context_output import ContextOutputTests
 from .deaths import DeathTests
 from .endings import EndingTests
 from .features import FeatureTests
@@ -39,6 +40,7 @@ class EngineSuite(
     ArchiveTests,
     BackgroundTests,
     TerminalTests,
+    ContextOutputTests,
     LimitTests,
     FeatureTests,
     DeathTests,

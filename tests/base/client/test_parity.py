@@ -8,14 +8,19 @@ from typing import Any, Dict, Set
 import pytest
 
 from sandlot.client import AsyncClient, Client
+from sandlot.client.async_context import AsyncRemoteContext
 from sandlot.client.async_remote import AsyncRemoteBox
 from sandlot.client.async_terminal import AsyncRemoteTerminal
+from sandlot.client.context import RemoteContext
 from sandlot.client.remote import RemoteBox
 from sandlot.client.terminal import RemoteTerminal
+from sandlot.contracts import contexts
+from sandlot.contracts.contexts import Contexts
 from sandlot.contracts.engine import Box, Files, FileWatch, Processes, Terminal, Terminals
 from sandlot.contracts.service import Service
-from sandlot.sdk import AsyncSandbox, Sandbox
+from sandlot.sdk import AsyncContext, AsyncSandbox, Context, Sandbox
 from sandlot.sdk.lent import LentBox, LentService, LentTerminal
+from sandlot.sdk.lent_context import LentContext
 from sandlot.sdk.powers import PowerfulBox
 
 # What differs by nature between threads and tasks; the names on the right are those of the ordinary twin.
@@ -26,6 +31,8 @@ _SPELLINGS = (
     ("Generator", "Iterator"),
     ("AsyncTransport", "SyncTransport"),
     ("AsyncSandbox", "Sandbox"),
+    ("AsyncOnInput", "OnInput"),
+    ("AsyncDriver", "Driver"),
 )
 
 
@@ -59,6 +66,8 @@ def assert_twins(one: Any, other: Any, without: Set[str] = frozenset()) -> None:
         (Client, AsyncClient),
         (RemoteBox, AsyncRemoteBox),
         (RemoteTerminal, AsyncRemoteTerminal),
+        (RemoteContext, AsyncRemoteContext),
+        (Context, AsyncContext),
     ],
 )
 def test_twins_do_the_same(one: Any, other: Any) -> None:
@@ -71,7 +80,7 @@ def test_a_client_is_a_service(kind: Any) -> None:
         assert parameters(methods(kind)[name]) == parameters(wanted), name
 
 
-@pytest.mark.parametrize("protocol", [Box, Files, FileWatch, Processes, Terminals])
+@pytest.mark.parametrize("protocol", [Box, Files, FileWatch, Processes, Terminals, Contexts])
 @pytest.mark.parametrize("kind", [RemoteBox, AsyncRemoteBox])
 def test_a_remote_box_has_every_power(kind: Any, protocol: Any) -> None:
     for name, wanted in methods(protocol).items():
@@ -84,6 +93,12 @@ def test_a_terminal_is_a_terminal(kind: Any) -> None:
         assert parameters(methods(kind)[name]) == parameters(wanted), name
 
 
+@pytest.mark.parametrize("kind", [RemoteContext, AsyncRemoteContext, LentContext])
+def test_a_context_is_a_context(kind: Any) -> None:
+    for name, wanted in methods(contexts.Context).items():
+        assert parameters(methods(kind)[name]) == parameters(wanted), name
+
+
 def test_boxes_here_and_on_a_server_are_used_alike() -> None:
     assert set(methods(LentBox)) <= set(methods(PowerfulBox))
     assert set(methods(LentService)) <= set(methods(Service))
@@ -93,8 +108,9 @@ def test_boxes_here_and_on_a_server_are_used_alike() -> None:
         assert found == {key: wanted[key] for key in found}, name
 
 
-def test_every_public_method_says_what_it_does() -> None:
-    assert not [name for name, method in methods(Sandbox).items() if not method.__doc__]
+@pytest.mark.parametrize("kind", [Sandbox, Context])
+def test_every_public_method_says_what_it_does(kind: Any) -> None:
+    assert not [name for name, method in methods(kind).items() if not method.__doc__]
 
 
 def test_a_sandboxs_methods_are_awaited_in_one_twin_only() -> None:
@@ -104,3 +120,11 @@ def test_a_sandboxs_methods_are_awaited_in_one_twin_only() -> None:
         assert is_async == (name not in {"local", "connect"}), name
         assert inspect.isasyncgenfunction(method) == (name in streams), name
         assert not inspect.iscoroutinefunction(methods(Sandbox)[name]), name
+
+
+def test_a_contexts_methods_are_awaited_in_one_twin_only() -> None:
+    for name, method in methods(AsyncContext).items():
+        is_async = inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
+        assert is_async, name
+        assert inspect.isasyncgenfunction(method) == (name == "stream"), name
+        assert not inspect.iscoroutinefunction(methods(Context)[name]), name

@@ -32,6 +32,7 @@ class Reply:
     def __init__(self) -> None:
         self.stdout = b""
         self.stderr = b""
+        self.value = b""
         self.events: List[Dict[str, Any]] = []
         self.done: Optional[Dict[str, Any]] = None
         self.window = frames.Window()
@@ -191,7 +192,9 @@ class Host:
             reply.stdout += frame.payload
         elif frame.kind == Kind.ERROUT:
             reply.stderr += frame.payload
+        elif frame.kind == Kind.VALUE:
+            reply.value += frame.payload
         elif frame.kind == Kind.CREDIT:
             reply.window.grant(frames.parse_credit(frame.payload))
-        if frame.kind in (Kind.OUTPUT, Kind.ERROUT) and self.grants and frame.payload:
+        if frame.kind in (Kind.OUTPUT, Kind.ERROUT, Kind.VALUE) and self.grants and frame.payload:
             self.post(frames.credit_frame(frame.stream, len(frame.payload)))

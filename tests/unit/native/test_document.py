@@ -10,13 +10,13 @@ from pydantic import BaseModel
 
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.server.dialects.native import asked
+from sandlot.server.dialects.native import models_of_contexts as models
 from sandlot.server.dialects.native.operation import paths, schemas, served
-from sandlot.server.dialects.native.registry import Runs
 from sandlot.server.dialects.native.routes import operations
-from sandlot.wire import problems, values
+from sandlot.wire import contexts, problems, values
 from tests.unit.native.calls import Calls
 
-TABLE = operations(Runs())
+TABLE = operations()
 UNKNOWN = {"nobodyKnowsThis": 1}
 
 
@@ -26,6 +26,12 @@ READERS: dict[str, Callable[[], object]] = {
     "command": lambda: values.command_from({"cmd": ["true"], **UNKNOWN}),
     "run": lambda: values.run_from({"cmd": ["true"], **UNKNOWN}),
     "tty": lambda: values.size_from(UNKNOWN),
+    "context": lambda: contexts.context_spec_from(UNKNOWN),
+    "cell": lambda: contexts.cell_from({"code": "", **UNKNOWN}),
+    "answer": lambda: contexts.answer_from({"text": "", **UNKNOWN}),
+    "code": lambda: contexts.code_from({"code": "", **UNKNOWN}),
+    "completion": lambda: contexts.question_from({"code": "", **UNKNOWN}),
+    "inspection": lambda: contexts.question_from({"code": "", **UNKNOWN}, has_detail=True),
 }
 
 
@@ -44,6 +50,12 @@ def _read(what: str) -> set[str]:
         ("command", asked.AskedCommand),
         ("run", asked.AskedRun),
         ("tty", asked.AskedTerminal),
+        ("context", models.AskedContext),
+        ("cell", models.AskedCell),
+        ("answer", models.AskedAnswer),
+        ("code", models.AskedCode),
+        ("completion", models.AskedCompletion),
+        ("inspection", models.AskedInspection),
     ],
 )
 def test_the_document_names_exactly_the_fields_that_are_read(what: str, model: type[BaseModel]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -18,7 +19,6 @@ from sandlot.sandboxes.sandboxes import Sandboxes
 from sandlot.server.app import build_app
 from sandlot.server.dialect import Context
 from sandlot.server.dialects.native import routes
-from sandlot.server.dialects.native.registry import Runs
 from sandlot.server.dialects.native.routes import operations
 from sandlot.server.gate import Access
 from sandlot.server.health import Health
@@ -122,6 +122,18 @@ POWERS: Sequence[tuple[str, str, Any]] = (
     ("POST", "processes/1/signal", {"signal": 9}),
     ("POST", "processes/1/input", b"x"),
     ("GET", "processes/1/output", None),
+    ("GET", "contexts", None),
+    ("POST", "contexts", {}),
+    ("GET", "contexts/default", None),
+    ("DELETE", "contexts/default", None),
+    ("POST", "contexts/default/run", {"code": "1"}),
+    ("POST", "contexts/c/answer", {"text": ""}),
+    ("POST", "contexts/c/interrupt", None),
+    ("POST", "contexts/c/restart", None),
+    ("POST", "contexts/c/complete", {"code": ""}),
+    ("POST", "contexts/c/inspect", {"code": ""}),
+    ("POST", "contexts/c/is-complete", {"code": ""}),
+    ("GET", "contexts/c/history", None),
 )
 
 
@@ -222,8 +234,8 @@ def test_another_owner_finds_nothing_of_mine(tmp_path: Path) -> None:
 
 def test_a_key_opens_what_its_scopes_allow(tmp_path: Path) -> None:
     async def scene(ask: Ask) -> None:
-        for row in operations(Runs()):
-            path = row.path.replace("{id}", "a").replace("{exec}", "b").replace("{process}", "1")
+        for row in operations():
+            path = re.sub("{[a-z]+}", "a", row.path)
             for by in ("looker", "counter"):
                 told = await ask(row.verb, path, {}, by=by)
                 allowed = row.scope in CALLERS[by]

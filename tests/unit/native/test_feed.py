@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from sandlot.contracts.events import Event, Exited, Reason, Started
 from sandlot.server.dialects.native.feed import Feed
+from sandlot.server.dialects.native.manners import COMMANDS
 from sandlot.server.dialects.native.runs import Run
 from tests.unit.native.test_runs import everything, play, turns
 
@@ -37,7 +38,7 @@ def test_nobody_waits_for_a_program_that_has_ended() -> None:
 
     async def scene() -> None:
         feed = Feed()
-        run = Run(told(), feed=feed)
+        run = Run(told(), COMMANDS, feed=feed)
         giving = asyncio.ensure_future(feed.give(endless(), end=True))
         await everything(run)
         await giving

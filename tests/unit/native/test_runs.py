@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from sandlot.contracts.errors import BoxDied, Conflict, NotFound, PoolExhausted, QuotaDenied
 from sandlot.contracts.events import Event, Exited, Failed, Reason, Started, Stdout
 from sandlot.server.dialects.native import runs
+from sandlot.server.dialects.native.manners import COMMANDS
 from sandlot.server.dialects.native.registry import Bounds, Key, Runs, new_key
 from sandlot.server.dialects.native.runs import Run, Told
 from sandlot.wire.events import MOST_DATA
@@ -37,6 +39,10 @@ class Source:
             self.is_closed = True
 
 
+def run_of(source: AsyncIterator[Event], **more: Any) -> Run[Event]:
+    return Run(source, COMMANDS, **more)
+
+
 def play(scene: Callable[[], Awaitable[None]]) -> None:
     async def played() -> None:
         async with asyncio.timeout(20):
@@ -45,11 +51,11 @@ def play(scene: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(played())
 
 
-async def everything(run: Run, after: int = 0) -> list[Told]:
+async def everything(run: Run[Event], after: int = 0) -> list[Told[Event]]:
     return [told async for batch in run.read(after) for told in batch]
 
 
-async def forgotten(kept: Runs, key: Key) -> None:
+async def forgotten(kept: Runs[Event], key: Key) -> None:
     """Wait until nothing is known of the run called *key*; nothing announces that."""
     for _ in range(1000):
         try:
@@ -67,7 +73,7 @@ async def turns(count: int = 50) -> None:
 
 def test_events_are_numbered_from_one() -> None:
     async def scene() -> None:
-        told = await everything(Run(Source(Started("p"), Stdout(b"a"), END).told()))
+        told = await everything(run_of(Source(Started("p"), Stdout(b"a"), END).told()))
         assert told == [(1, Started("p")), (2, Stdout(b"a")), (3, END)]
 
     play(scene)
@@ -76,7 +82,7 @@ def test_events_are_numbered_from_one() -> None:
 def test_a_run_that_is_not_resumable_dies_with_its_reader() -> None:
     async def scene() -> None:
         source = Source(Started("p"), size=10)
-        run = Run(source.told())
+        run = run_of(source.told())
         reader = run.read()
         await anext(reader)
         await reader.aclose()
@@ -89,7 +95,7 @@ def test_a_run_that_is_not_resumable_dies_with_its_reader() -> None:
 
 def test_a_reader_that_comes_back_is_told_what_it_missed() -> None:
     async def scene() -> None:
-        run = Run(Source(Started("p"), Stdout(b"a"), Stdout(b"b"), END).told(), is_resumable=True)
+        run = run_of(Source(Started("p"), Stdout(b"a"), Stdout(b"b"), END).told(), is_resumable=True)
         reader = run.read()
         first = await anext(reader)
         await reader.aclose()
@@ -102,7 +108,7 @@ def test_a_reader_that_comes_back_is_told_what_it_missed() -> None:
 
 def test_a_later_reader_takes_over() -> None:
     async def scene() -> None:
-        run = Run(Source(Started("p"), size=10).told(), is_resumable=True)
+        run = run_of(Source(Started("p"), size=10).told(), is_resumable=True)
         early, late = run.read(), run.read()
         with pytest.raises(StopAsyncIteration):
             await anext(early)
@@ -116,7 +122,7 @@ def test_a_later_reader_takes_over() -> None:
 def test_an_orphan_is_killed_in_the_end() -> None:
     async def scene() -> None:
         source = Source(Started("p"), size=10)
-        run = Run(source.told(), is_resumable=True, orphan_seconds=0.02)
+        run = run_of(source.told(), is_resumable=True, orphan_seconds=0.02)
         reader = run.read()
         await anext(reader)
         await reader.aclose()
@@ -133,7 +139,7 @@ def test_an_orphan_is_killed_in_the_end() -> None:
 
 def test_one_that_is_never_read_is_killed_too() -> None:
     async def scene() -> None:
-        run = Run(Source(Started("p"), size=10).told(), orphan_seconds=0.02)
+        run = run_of(Source(Started("p"), size=10).told(), orphan_seconds=0.02)
         over = asyncio.Event()
         run.when_over(over.set)
         await over.wait()
@@ -144,7 +150,7 @@ def test_one_that_is_never_read_is_killed_too() -> None:
 def test_a_slow_reader_slows_the_program_and_loses_nothing() -> None:
     async def scene() -> None:
         source = Source(Started("p"), size=10_000)
-        run = Run(source.told(), is_resumable=True)
+        run = run_of(source.told(), is_resumable=True)
         await turns(500)
         taken = source.taken
         await turns(500)
@@ -161,7 +167,7 @@ def test_a_slow_reader_slows_the_program_and_loses_nothing() -> None:
 
 def test_what_is_not_kept_any_more_cannot_be_asked_for() -> None:
     async def scene() -> None:
-        run = Run(Source(Started("p"), size=10_000).told(), is_resumable=True)
+        run = run_of(Source(Started("p"), size=10_000).told(), is_resumable=True)
         reader = run.read()
         for _ in range(300):
             await anext(reader)
@@ -177,7 +183,7 @@ def test_what_is_not_kept_any_more_cannot_be_asked_for() -> None:
 
 def test_output_longer_than_the_wire_takes_is_cut_into_events() -> None:
     async def scene() -> None:
-        run = Run(Source(Started("p"), Stdout(b"x" * (2 * MOST_DATA + 1)), END).told())
+        run = run_of(Source(Started("p"), Stdout(b"x" * (2 * MOST_DATA + 1)), END).told())
         sizes = [len(told.event.data) for told in await everything(run) if isinstance(told.event, Stdout)]
         assert sizes == [MOST_DATA, MOST_DATA, 1]
 
@@ -190,7 +196,7 @@ def test_an_error_of_the_box_is_the_last_event() -> None:
         raise BoxDied("gone")
 
     async def scene() -> None:
-        assert (await everything(Run(broken())))[-1].event == Failed("box_died", "gone")
+        assert (await everything(run_of(broken())))[-1].event == Failed("box_died", "gone")
 
     play(scene)
 
@@ -201,7 +207,7 @@ def test_an_error_of_ours_is_the_last_event_and_tells_nothing(caplog: pytest.Log
         raise ZeroDivisionError("secret")
 
     async def scene() -> None:
-        last = (await everything(Run(broken())))[-1].event
+        last = (await everything(run_of(broken())))[-1].event
         assert isinstance(last, Failed)
         assert (last.code, "secret" in last.message) == ("internal", False)
 
@@ -211,7 +217,7 @@ def test_an_error_of_ours_is_the_last_event_and_tells_nothing(caplog: pytest.Log
 
 def test_a_run_killed_before_it_began_is_over() -> None:
     async def scene() -> None:
-        run = Run(Source(Started("p")).told())
+        run = run_of(Source(Started("p")).told())
         await run.kill()
         told = await everything(run)
         assert run.is_over
@@ -222,9 +228,9 @@ def test_a_run_killed_before_it_began_is_over() -> None:
 
 def test_runs_are_found_by_their_own_owner_and_sandbox_only() -> None:
     async def scene() -> None:
-        kept = Runs()
+        kept = Runs(COMMANDS)
         key = new_key("me", "a")
-        run = Run(Source(Started("p"), END).told())
+        run = run_of(Source(Started("p"), END).told())
         kept.add(key, run)
         assert kept.find(key) is run
         for other in (key._replace(owner="you"), key._replace(sandbox="b"), key._replace(number="0" * 32)):
@@ -237,8 +243,8 @@ def test_runs_are_found_by_their_own_owner_and_sandbox_only() -> None:
 
 def test_a_run_is_remembered_for_a_while() -> None:
     async def scene() -> None:
-        kept, key = Runs(Bounds(seconds=0.02)), new_key("me", "a")
-        run = Run(Source(Started("p"), END).told())
+        kept, key = Runs(COMMANDS, Bounds(seconds=0.02)), new_key("me", "a")
+        run = run_of(Source(Started("p"), END).told())
         kept.add(key, run)
         await everything(run)
         kept.find(key)
@@ -249,8 +255,8 @@ def test_a_run_is_remembered_for_a_while() -> None:
 
 def test_runs_are_bounded_in_number() -> None:
     async def scene() -> None:
-        kept = Runs(Bounds(runs=3, of_an_owner=2))
-        held = [Run(Source(Started("p"), size=1).told(), is_resumable=True) for _ in range(3)]
+        kept = Runs(COMMANDS, Bounds(runs=3, of_an_owner=2))
+        held = [run_of(Source(Started("p"), size=1).told(), is_resumable=True) for _ in range(3)]
         for owner, run in zip(("me", "me", "you"), held, strict=True):
             kept.admit(owner)
             kept.add(new_key(owner, "a"), run)
@@ -267,9 +273,9 @@ def test_runs_are_bounded_in_number() -> None:
 
 def test_events_of_ended_runs_are_bounded_in_bytes() -> None:
     async def scene() -> None:
-        kept, keys = Runs(Bounds(ended_bytes=5_000)), [new_key("me", "a") for _ in range(3)]
+        kept, keys = Runs(COMMANDS, Bounds(ended_bytes=5_000)), [new_key("me", "a") for _ in range(3)]
         for key in keys:
-            run = Run(Source(Started("p"), Stdout(b"x" * 2_000), END).told(), is_resumable=True)
+            run = run_of(Source(Started("p"), Stdout(b"x" * 2_000), END).told(), is_resumable=True)
             kept.add(key, run)
             await everything(run)
         with pytest.raises(NotFound):

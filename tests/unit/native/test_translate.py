@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from sandlot.contracts.errors import InvalidSpec
-from sandlot.contracts.events import Exited, Reason, Started, Stdout
 from sandlot.contracts.lease import Lease, State
 from sandlot.contracts.service import SandboxStatus
 from sandlot.contracts.spec import Isolation
@@ -115,14 +114,3 @@ def test_a_content_range_tells_what_there_is() -> None:
     assert ranges.content_range(ByteRange(2, 3), 10) == "bytes 2-4/10"
     assert ranges.content_range(ByteRange(10, 0), 10) == "bytes */10"
     assert ranges.byte_range("bytes=-5", 0) == ByteRange(0, 0)
-
-
-def test_the_first_event_tells_the_name_and_the_last_the_box() -> None:
-    facts = {"engine": "memory"}
-
-    def told(number: int, event: Started | Stdout | Exited) -> bytes:
-        return translate.event_bytes("application/x-ndjson", number, event, name="ab", facts=facts)
-
-    assert told(1, Started("p")) == b'{"id":1,"event":"started","process":"p","exec":"ab"}\n'
-    assert told(2, Stdout(b"\xff")) == b'{"id":2,"event":"stdout","base64":"/w=="}\n'
-    assert b'"engine":"memory"' in told(3, Exited(Reason.EXITED, 0))

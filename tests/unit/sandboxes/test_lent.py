@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from sandlot.contracts.capability import Feature
+from sandlot.contracts.cells import Begun, Cell, CellEvent, CellStatus, Finished
 from sandlot.contracts.command import Command, TerminalSize
+from sandlot.contracts.contexts import ContextFacts, ContextSpec
 from sandlot.contracts.engine import Box, Files, FileWatch, Processes, Terminals
 from sandlot.contracts.errors import PoolExhausted, Unsupported
 from sandlot.contracts.events import Event
 from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.streams import ended
 from sandlot.sandboxes import audit
+from sandlot.sandboxes.default_context import DefaultContext
 from sandlot.sandboxes.gate import Gate, Width
 from sandlot.sandboxes.lent import LentBox
 from tests.unit.local.memory import MemoryBox
@@ -73,7 +76,7 @@ class ToldTerminal:
 
 def lent(box: MemoryBox, width: Width | None = None) -> tuple[LentBox, Gate]:
     gate = Gate("commands", width or Width(1, 0))
-    return LentBox(box, gate, "one"), gate
+    return LentBox(box, gate, "one", DefaultContext()), gate
 
 
 def test_it_is_every_protocol_of_a_box() -> None:
@@ -124,6 +127,8 @@ def test_a_feature_the_box_lacks_is_refused() -> None:
             await given.start(COMMAND)
         with pytest.raises(Unsupported, match="terminals"):
             await given.open(COMMAND)
+        with pytest.raises(Unsupported, match="contexts"):
+            await given.open_context(ContextSpec())
 
     asyncio.run(work())
 
@@ -150,6 +155,76 @@ def test_commands_and_terminals_take_places_until_they_end() -> None:
         assert box.asked == [
             ("open", COMMAND), ("type", b"x"), ("resize", TerminalSize(1, 2)), ("close",),
         ]  # fmt: skip
+
+    asyncio.run(work())
+
+
+class ToldContext:
+    """A context that answers with the name of the verb, and whose cells wait to be let go."""
+
+    id, spec, facts = "c", ContextSpec(), ContextFacts("python", "3", "plain")
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.going = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        async def answer(*words: object, **named: object) -> object:
+            self.asked.append((name, *words, *named.values()))
+            return name
+
+        return answer
+
+    async def run(self, _cell: Cell) -> AsyncIterator[CellEvent]:
+        yield Begun(1)
+        await self.going.wait()
+        yield Finished(CellStatus.OK)
+
+
+class ContextBox(ToldBox):
+    """A box with one context."""
+
+    features = Feature.CONTEXTS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.context = ToldContext()
+
+    async def open_context(self, _spec: ContextSpec) -> Any:
+        return self.context
+
+    async def contexts(self) -> tuple[Any, ...]:
+        return (self.context,)
+
+
+def test_cells_of_contexts_take_places_until_they_end() -> None:
+    async def work() -> None:
+        box = ContextBox()
+        given, gate = lent(box)
+        opened = await given.open_context(ContextSpec())
+        (context,) = await given.contexts()
+        assert (opened.id, context.facts, gate.inside) == ("c", box.context.facts, 0)
+        cell = context.run(Cell("1"))
+        assert await anext(cell) == Begun(1)
+        with pytest.raises(PoolExhausted):
+            await anext(context.run(Cell("2")))
+        with pytest.raises(PoolExhausted):
+            await context.restart()
+        box.context.going.set()
+        assert await anext(cell) == Finished(CellStatus.OK)
+        assert gate.inside == 0  # whoever stops at the end holds no place
+        told: list[object] = [await context.complete("a", 1), await context.inspect("b", 1, detail=1)]
+        told += [await context.is_complete("c"), await context.history(3), await context.ended()]
+        assert told == ["complete", "inspect", "is_complete", "history", "ended"]
+        for verb in (context.answer("x"), context.interrupt(), context.restart(), context.close()):
+            await verb
+        assert box.context.asked[:4] == [
+            ("complete", "a", 1),
+            ("inspect", "b", 1, 1),
+            ("is_complete", "c"),
+            ("history", 3),
+        ]
+        assert [asked[0] for asked in box.context.asked[5:]] == ["answer", "interrupt", "restart", "close"]
 
     asyncio.run(work())
 

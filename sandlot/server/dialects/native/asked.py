@@ -20,7 +20,7 @@ PATH_PATTERN = rf"^(?:/(?:workspace|tmp)|{_NAME})(?:/{_NAME})*/?$"
 BENEATH_PATTERN = rf"^(?:/(?:workspace|tmp)/)?(?:\./)*{_NO_DOT}(?:/{_NAME})*/?$"
 """The same without those directories themselves, which stay as they are."""
 
-_ANYWHERE = rf"^(?:/|/?{_NAME}(?:/{_NAME})*/?)$"
+ANYWHERE = rf"^(?:/|/?{_NAME}(?:/{_NAME})*/?)$"
 _FILE_PATTERN = rf"^{_NAME}(?:/{_NAME})*$"
 _IMAGE_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,254}$"
 _HANDLER = "^[A-Za-z_][A-Za-z0-9_]{0,254}$"
@@ -33,7 +33,7 @@ _YEAR = 366 * 86400
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 SandboxPath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
 _Beneath = Annotated[str, StringConstraints(pattern=BENEATH_PATTERN)]
-_Amount = (
+Amount = (
     Annotated[int, Field(ge=1, lt=2**60)] | Annotated[str, StringConstraints(pattern=_BYTES_PATTERN)] | None
 )
 _Cores = (
@@ -45,7 +45,7 @@ _Count = Annotated[int, Field(ge=1, le=10_000_000)] | None
 # As engines.grants has it: with fewer no box starts.
 _Tasks = Annotated[int, Field(ge=4, le=2**22)] | None
 _Descriptors = Annotated[int, Field(ge=16, le=10_000_000)] | None
-_Length = Annotated[float, Field(gt=0, le=_YEAR)] | None
+Length = Annotated[float, Field(gt=0, le=_YEAR)] | None
 _Word = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=131_072)]
 
 _Base64 = Annotated[str, StringConstraints(pattern=_BASE64)]
@@ -58,7 +58,7 @@ def _by_name(pattern: str, values: dict[str, Any]) -> WithJsonSchema:
 
 
 _TEXT = {"type": "string"}
-_Variables = (
+Variables = (
     Annotated[
         dict[str, str],
         _by_name("^[A-Za-z_][A-Za-z0-9_]{0,255}$", {**_TEXT, "pattern": _NO_NUL, "maxLength": 131_072}),
@@ -90,20 +90,22 @@ def _never(pairs: list[Any]) -> dict[str, Any]:
     return {"not": {"anyOf": pairs}}
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
+    """What every model of a request has in common."""
+
     # Built when the document is asked for: a server starts an eighth of a second earlier.
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", defer_build=True)
 
 
-class AskedLimits(_Asked):
+class AskedLimits(Asked):
     """Upper bounds. One that cannot be enforced is refused with 422."""
 
-    memory: _Amount = None
+    memory: Amount = None
     cpu: _Cores = None
     pids: _Tasks = None
-    disk: _Amount = None
+    disk: Amount = None
     inodes: _Count = None
-    output: _Amount = None
+    output: Amount = None
     open_files: _Descriptors = None
 
 
@@ -121,8 +123,8 @@ _ALIASES = _together(
 )
 
 
-class _SpecFields(_Asked):
-    ttl_seconds: _Length = None
+class _SpecFields(Asked):
+    ttl_seconds: Length = None
     image: Annotated[str, StringConstraints(pattern=_IMAGE_PATTERN)] | None = Field(
         None, description="A container image's name that the server maps to an environment, or an environment"
     )
@@ -130,11 +132,11 @@ class _SpecFields(_Asked):
     isolation: Literal["process", "namespace", "userkernel", "vm"] | None = None
     engine: Identifier | None = None
     network: Literal["none", "full"] | None = None
-    env: _Variables = None
+    env: Variables = None
     limits: AskedLimits | None = None
     cpu_limit: _Cores = Field(None, description="As limits.cpu")
-    memory_limit: _Amount = Field(None, description="As limits.memory")
-    ephemeral_storage_limit: _Amount = Field(None, description="As limits.disk")
+    memory_limit: Amount = Field(None, description="As limits.memory")
+    ephemeral_storage_limit: Amount = Field(None, description="As limits.disk")
 
 
 class AskedSandbox(_SpecFields):
@@ -143,14 +145,14 @@ class AskedSandbox(_SpecFields):
     model_config = ConfigDict(json_schema_extra=_never(_ALIASES))
 
 
-class AskedTerminal(_Asked):
+class AskedTerminal(Asked):
     """The size of a terminal's window."""
 
     rows: Annotated[int, Field(ge=1, le=65_535)] | None = None
     columns: Annotated[int, Field(ge=1, le=65_535)] | None = None
 
 
-class _ProgramFields(_Asked):
+class _ProgramFields(Asked):
     cmd: list[_Word] | None = Field(
         None,
         min_length=1,
@@ -160,11 +162,11 @@ class _ProgramFields(_Asked):
     code: Annotated[str, StringConstraints(max_length=16 * 2**20)] | None = Field(
         None, description="Python text, run in the sandbox's environment"
     )
-    workdir: Annotated[str, StringConstraints(pattern=_ANYWHERE)] | None = Field(
+    workdir: Annotated[str, StringConstraints(pattern=ANYWHERE)] | None = Field(
         None, description="/workspace when it is not given"
     )
-    env: _Variables = None
-    timeout_seconds: _Length = Field(
+    env: Variables = None
+    timeout_seconds: Length = Field(
         None, description="The server's setting `timeout`, 30, when it is not given; null for no bound"
     )
     stdin: str | None = None
@@ -173,7 +175,7 @@ class _ProgramFields(_Asked):
         None, description="Standard input comes by POST .../input; streamed answers only"
     )
     tty: AskedTerminal | None = None
-    output_limit: _Amount = Field(None, description="Bytes kept of each stream of output")
+    output_limit: Amount = Field(None, description="Bytes kept of each stream of output")
 
 
 class _CommandFields(_ProgramFields):
@@ -224,21 +226,21 @@ class AskedRun(_SpecFields, _CommandFields):
     model_config = ConfigDict(json_schema_extra={**_PROGRAM, **_never([*_ALIASES, *_INPUTS[:1], *_HANDLERS])})
 
 
-class AskedDirectory(_Asked):
+class AskedDirectory(Asked):
     """A directory to make."""
 
     path: SandboxPath
     parents: bool | None = Field(None, description="Make what is missing above; being there is fine then")
 
 
-class AskedMove(_Asked):
+class AskedMove(Asked):
     """A file or directory to rename."""
 
     path: _Beneath
     to: _Beneath
 
 
-class AskedSignal(_Asked):
+class AskedSignal(Asked):
     """A signal to send."""
 
     signal: Annotated[int, Field(ge=1, le=64)]

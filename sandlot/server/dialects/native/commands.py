@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from sandlot.contracts.command import Command
 from sandlot.contracts.errors import Conflict, NotFound, Unsupported
-from sandlot.contracts.events import Failed
-from sandlot.contracts.result import error_of
+from sandlot.contracts.events import Event
 from sandlot.contracts.service import RunRequest
 from sandlot.server import answers
 from sandlot.server.access import caller_of, context_of, service_of
@@ -32,7 +31,7 @@ from .stay import Stay
 class Commands:
     """The routes of commands."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs[Event]) -> None:
         """Keep streamed commands in *runs*."""
         self._runs = runs
 
@@ -96,38 +95,28 @@ class Commands:
         self._runs.admit(key.owner)
         run = Run(
             box.run(command),
+            self._runs.manner,
             is_resumable=media == SSE,
             feed=feed,
             name=key.number,
             facts=translate.facts_of(box),
         )
         self._runs.add(key, run)
-        await _begun(request, run)
+        await streams.begun(request, run)
         return streams.answer(run, media)
 
     async def _streamed_run(self, request: Request, wanted: RunRequest, media: str) -> Response:
         owner = caller_of(request).owner
         self._runs.admit(owner)
         stay = Stay(service_of(request), wanted)
-        run = Run(stay.events(), facts=stay.facts)
+        run = Run(stay.events(), self._runs.manner, facts=stay.facts)
         self._runs.add(new_key(owner, ""), run)
-        await _begun(request, run)
+        await streams.begun(request, run)
         return streams.answer(run, media)
 
-    def _run_of(self, request: Request) -> Run:
+    def _run_of(self, request: Request) -> Run[Event]:
         owner = caller_of(request).owner
         return self._runs.find(Key(owner, named(request), named(request, "exec")))
-
-
-async def _begun(request: Request, run: Run) -> None:
-    """Wait until *run* has begun. Raises the error for which it has not, and ClientDisconnect."""
-    try:
-        first = await answers.unless_gone(request, run.first())
-    except BaseException:
-        run.abandon()
-        raise
-    if isinstance(first, Failed):
-        raise error_of(first)
 
 
 def _refuse_much(wanted: RunRequest) -> None:

@@ -38,6 +38,8 @@ _PLACES = {
     "id": "The sandbox, by the name its owner chose",
     "exec": "The streamed command, from its event `started`",
     "process": "The background process",
+    "context": "The context, by its id, or `default`",
+    "cell": "The streamed cell, from its event `begun`",
 }
 _LATER = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 0}}}
 _HEADERS: Mapping[int | str, Json] = {

@@ -5,20 +5,21 @@ from __future__ import annotations
 from starlette.routing import WebSocketRoute
 
 from sandlot.server.dialect import Context, Dialect
-from sandlot.wire.events import NDJSON, SSE
 
 from . import asked, files, pool, processes, sandboxes, told
 from .commands import Commands
-from .operation import BYTES, SENT_EVENT, Answer, Operation, Parameter, paths, schemas, served
+from .contexts import Contexts
+from .manners import CELLS, COMMANDS
+from .operation import BYTES, Answer, Operation, Parameter, paths, schemas, served
 from .registry import Runs
-from .rows import BODY, BOX, COUNT, END, NOTHING, SANDBOX, SAVED, STREAM
+from .rows import AFTER, BODY, BOX, COUNT, END, EVENTS, NOTHING, SANDBOX, SAVED, STREAM, WAIT
+from .rows_of_contexts import rows_of_contexts
 from .rows_of_files import ROWS_OF_FILES
 from .terminals import terminal
 from .translate import JSON
 
 _EXEC = SANDBOX + "/exec/{exec}"
 _PROCESS = SANDBOX + "/processes/{process}"
-_LAST_EVENT = Parameter("Last-Event-ID", "As after, which it outranks", COUNT, place="header")
 _ACCEPT = "Accept `application/x-ndjson` or `text/event-stream` for a stream of events."
 _STATES = "^(?:running|stopped|ended)(?:,(?:running|stopped|ended))*$"
 _STATUS = Answer(200, "The sandbox", {JSON: told.Sandbox})
@@ -69,11 +70,6 @@ _SANDBOXES: tuple[Operation, ...] = (
     Operation("POST", SANDBOX + "/touch", sandboxes.touch, "write", "Renew its lease", [_STATUS], (404, 409)),
 )
 
-_WAIT = Parameter(
-    "waitSeconds",
-    "Answer when it has ended, or with 504",
-    {"type": "number", "minimum": 0, "maximum": 3600},
-)
 _OFFSET = Parameter("offset", "Where to begin", {**COUNT, "default": 0})
 _ROW = Answer(200, "How it is", {JSON: told.Process})
 _SAID = Answer(
@@ -107,7 +103,7 @@ _PROCESSES: tuple[Operation, ...] = (
         [Answer(200, "All of it", {JSON: told.Processes})],
         BOX,
     ),
-    Operation("GET", _PROCESS, processes.status, "read", "One process", [_ROW], BOX, parameters=(_WAIT,)),
+    Operation("GET", _PROCESS, processes.status, "read", "One process", [_ROW], BOX, parameters=(WAIT,)),
     Operation(
         "POST",
         _PROCESS + "/signal",
@@ -156,7 +152,7 @@ _POOL = Operation(
 def routes(context: Context) -> Dialect:
     """The dialect that sandlot's own clients and NoxRunner's speak."""
     del context
-    table = operations(Runs())
+    table = operations()
     return Dialect(
         "native",
         [*served(table), WebSocketRoute(SANDBOX + "/terminal", terminal)],
@@ -165,15 +161,21 @@ def routes(context: Context) -> Dialect:
     )
 
 
-def operations(runs: Runs) -> tuple[Operation, ...]:
-    """Every verb of every path; streamed commands are kept in *runs*."""
-    return (*_SANDBOXES, *_commands(Commands(runs)), *ROWS_OF_FILES, *_PROCESSES, _POOL)
+def operations() -> tuple[Operation, ...]:
+    """Every verb of every path, and what they share: the commands and cells that are streamed."""
+    commands, contexts = Commands(Runs(COMMANDS)), Contexts(Runs(CELLS))
+    return (
+        *_SANDBOXES,
+        *_commands(commands),
+        *rows_of_contexts(contexts),
+        *ROWS_OF_FILES,
+        *_PROCESSES,
+        _POOL,
+    )
 
 
 def _commands(commands: Commands) -> tuple[Operation, ...]:
     errors = (*BOX, *BODY)
-    events = Answer(200, "Its events", {SSE: SENT_EVENT, NDJSON: BYTES})
-    after = (Parameter("after", "The number of the last event that was read", COUNT), _LAST_EVENT)
     body = {JSON: asked.AskedCommand}
     return (
         Operation(
@@ -202,9 +204,9 @@ def _commands(commands: Commands) -> tuple[Operation, ...]:
             commands.resume,
             "read",
             "Go on with a stream of server-sent events",
-            [events],
+            [EVENTS],
             (404, 409),
-            parameters=after,
+            parameters=AFTER,
         ),
         Operation(
             "POST",

@@ -21,6 +21,17 @@ PATH = {"type": "string", "pattern": asked.PATH_PATTERN}
 BENEATH = {"type": "string", "pattern": asked.BENEATH_PATTERN}
 END = Parameter("end", "Close the input after this", FLAG)
 
+WAIT = Parameter(
+    "waitSeconds",
+    "Answer when it has ended, or with 504",
+    {"type": "number", "minimum": 0, "maximum": 3600},
+)
+AFTER = (
+    Parameter("after", "The number of the last event that was read", COUNT),
+    Parameter("Last-Event-ID", "As after, which it outranks", COUNT, place="header"),
+)
+
 NOTHING = Answer(204, "Done", {})
 STREAM = {NDJSON: BYTES, SSE: SENT_EVENT}
+EVENTS = Answer(200, "Its events", {SSE: SENT_EVENT, NDJSON: BYTES})
 SAVED = {"Content-Disposition": "attachment"}

@@ -27,6 +27,7 @@ from sandlot.wire.events import NDJSON
 from sandlot.wire.fields import object_from
 
 from . import translate
+from .manners import COMMANDS
 from .reading import refuse_hidden_slash, terminals_of
 
 PROTOCOL = "sandlot.terminal.v1"
@@ -92,7 +93,7 @@ async def _tell(socket: WebSocket, held: Terminal, facts: Mapping[str, Any]) -> 
             if isinstance(event, Stdout):
                 await socket.send_bytes(event.data)
             elif not isinstance(event, Stderr):
-                line = translate.event_bytes(NDJSON, number, event, name="", facts=facts)
+                line = COMMANDS.written(NDJSON, number, event, "", facts)
                 await socket.send_text(line.decode("ascii").rstrip())
     return _DONE, ""
 

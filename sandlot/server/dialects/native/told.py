@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from .asked import Identifier
 
-_Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
 _Amount = Annotated[float, Field(ge=0)]
 _Time = Annotated[
     str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z$")
@@ -17,12 +17,14 @@ _Time = Annotated[
 _Level = Literal["process", "namespace", "userkernel", "vm"]
 
 
-class _Told(BaseModel):
+class Told(BaseModel):
+    """What every model of an answer has in common."""
+
     # Built when the document is asked for: a server starts an eighth of a second earlier.
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", defer_build=True)
 
 
-class Ending(_Told):
+class Ending(Told):
     """Why a box or a sandbox ended."""
 
     reason: Literal["expired", "deleted", "killed", "out_of_memory", "box_died", "host_restart", "shutdown"]
@@ -30,7 +32,7 @@ class Ending(_Told):
     detail: str
 
 
-class Sandbox(_Told):
+class Sandbox(Told):
     """A sandbox as its owner sees it; `podName` is stable as long as it lasts."""
 
     pod_name: Annotated[str, Field(pattern="^sbx-[0-9a-f]{10}$")]
@@ -48,21 +50,21 @@ class Sandbox(_Told):
     ending: Ending | None
 
 
-class Sandboxes(_Told):
+class Sandboxes(Told):
     """One page of sandboxes, by id; `next` is the cursor of the next page."""
 
     sandboxes: list[Sandbox]
     next: str | None
 
 
-class Truncated(_Told):
+class Truncated(Told):
     """Which streams of output were cut at their limit."""
 
     stdout: bool
     stderr: bool
 
 
-class Metrics(_Told):
+class Metrics(Told):
     """What a command used, in milliseconds and units of 2**20 bytes."""
 
     duration_ms: _Amount
@@ -70,7 +72,7 @@ class Metrics(_Told):
     memory_peak_mb: _Amount
 
 
-class Result(_Told):
+class Result(Told):
     """How a command went. A program that fails is a result too; 124 is a timeout, 128 + N signal N."""
 
     exit_code: int
@@ -81,9 +83,9 @@ class Result(_Told):
     stdout_base64: str = Field("", alias="stdoutBase64", description="Only where it is not UTF-8")
     stderr_base64: str = Field("", alias="stderrBase64", description="Only where it is not UTF-8")
     truncated: Truncated
-    duration_ms: _Count
+    duration_ms: Count
     cpu_ms: _Amount
-    memory_peak_bytes: _Count
+    memory_peak_bytes: Count
     metrics: Metrics
     engine: str
     isolation: _Level
@@ -93,25 +95,25 @@ class Result(_Told):
     result: Any = Field(None, description="What the handler returned; only there when it returned something")
 
 
-class Entry(_Told):
+class Entry(Told):
     """One file; `mtime` is in seconds since 1970, `target` is where a symbolic link points."""
 
     name: str
     path: str
     kind: Literal["file", "directory", "symlink", "fifo", "socket", "device", "other"]
-    size: _Count
+    size: Count
     mode: Annotated[int, Field(ge=0, le=0o7777)]
     mtime: float
     target: str = ""
 
 
-class Entries(_Told):
+class Entries(Told):
     """The entries of a directory, in no order."""
 
     entries: list[Entry]
 
 
-class Process(_Told):
+class Process(Told):
     """One background process or running command."""
 
     id: str
@@ -123,50 +125,50 @@ class Process(_Told):
     started_at: float
 
 
-class Processes(_Told):
+class Processes(Told):
     """What runs, and what has ended lately."""
 
     processes: list[Process]
 
 
-class StartedProcess(_Told):
+class StartedProcess(Told):
     """The name of a process that was started."""
 
     process: str
 
 
-class Stock(_Told):
+class Stock(Told):
     """One stock of warm boxes; what has happened is counted since it was first asked for."""
 
     engine: str
     stock: str
-    ready: _Count
-    starting: _Count
-    waiting: _Count
-    hits: _Count
-    misses: _Count
+    ready: Count
+    starting: Count
+    waiting: Count
+    hits: Count
+    misses: Count
     wait_seconds: _Amount
-    refused: _Count
-    refills: _Count
+    refused: Count
+    refills: Count
     refill_seconds: _Amount
-    failed: _Count
-    retired: _Count
-    dead: _Count
+    failed: Count
+    retired: Count
+    dead: Count
 
 
-class Pool(_Told):
+class Pool(Told):
     """Every stock there is; none where the engines that serve make no boxes ahead."""
 
     stocks: list[Stock]
 
 
-class Uploaded(_Told):
+class Uploaded(Told):
     """Where an archive was unpacked."""
 
     dest: str
 
 
-class Written(_Told):
+class Written(Told):
     """How much was written."""
 
-    bytes: _Count
+    bytes: Count

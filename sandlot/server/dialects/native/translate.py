@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import InvalidSpec
-from sandlot.contracts.events import Event, Exited, Started
 from sandlot.contracts.lease import State
 from sandlot.contracts.service import SandboxStatus
 from sandlot.wire import values
-from sandlot.wire.events import NDJSON, SSE, ndjson, sse
+from sandlot.wire.events import NDJSON, SSE
 
 JSON = "application/json"
 
@@ -73,16 +72,6 @@ def facts_of(box: Box) -> dict[str, Any]:
         "enforced": list(box.enforced),
         "failover": list(box.failover),
     }
-
-
-def event_bytes(media: str, number: int, event: Event, *, name: str, facts: Mapping[str, Any]) -> bytes:
-    """*event* on a stream of *media*; its first event tells the command's *name*, its last the *facts*."""
-    about: Mapping[str, Any] = {}
-    if isinstance(event, Started):
-        about = {"exec": name} if name else {}
-    elif isinstance(event, Exited):
-        about = facts
-    return (sse if media == SSE else ndjson)(number, event, **about)
 
 
 def wanted_media(accept: str | None, offered: Sequence[str] = (JSON, NDJSON, SSE)) -> str:

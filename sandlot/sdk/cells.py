@@ -1,0 +1,54 @@
+"""What was asked of a context, as values: shared by both faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Awaitable, Callable, Mapping, Optional, Union
+
+from sandlot.contracts.cells import Cell, InputAsked
+from sandlot.contracts.contexts import PYTHON, ContextSpec
+from sandlot.contracts.paths import WORKSPACE, sandbox_path
+from sandlot.contracts.quantity import Seconds
+
+from .plans import Amount
+
+OnInput = Callable[[InputAsked], str]
+"""Gives the line that a cell asks for; what it raises interrupts the cell."""
+AsyncOnInput = Callable[[InputAsked], Union[str, Awaitable[str]]]
+"""The same, which may be awaited."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a cell is to run, apart from its code."""
+
+    timeout: Amount = None
+    store_history: bool = True
+    silent: bool = False
+    allow_input: bool = False
+
+
+def cell_for(code: str, manner: Manner, usual: Optional[Seconds]) -> Cell:
+    """The cell that *code* means, with the *usual* timeout unless one is given. Raises InvalidSpec."""
+    return Cell(
+        code,
+        timeout=usual if manner.timeout is None else Seconds.parse(manner.timeout),
+        store_history=manner.store_history,
+        silent=manner.silent,
+        allow_input=manner.allow_input,
+    )
+
+
+def context_for(
+    language: str, workdir: Union[str, PurePosixPath, None], env: Optional[Mapping[str, str]]
+) -> ContextSpec:
+    """The context that is asked for. Raises InvalidSpec."""
+    return ContextSpec(
+        language or PYTHON, WORKSPACE if workdir is None else sandbox_path(workdir), dict(env or {})
+    )
+
+
+def cursor_in(code: str, cursor: Optional[int]) -> int:
+    """*cursor*, or the end of *code*."""
+    return len(code) if cursor is None else cursor
