@@ -79,7 +79,9 @@ def test_a_signal_reaches_the_whole_group(host: Host, number: int) -> None:
         "    if os.getpid() != parent: os.write(1, b'child'); os._exit(0)\n"
         "    os.wait(); signal.signal(number, signal.SIG_DFL); os.kill(parent, number)\n"
         "signal.signal(number, got)\n"
-        "os.fork(); os.write(1, b'r'); time.sleep(60)\n"
+        # A signal that comes just before a long sleep would be heard after it.
+        "os.fork(); os.write(1, b'r')\n"
+        "for _ in range(6000): time.sleep(0.01)\n"
     )
     stream = host.start_code(text)
     host.until(lambda: host.replies[stream].stdout == b"rr")
