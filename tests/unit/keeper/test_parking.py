@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import resource
 import select
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from sandlot.contracts.errors import NotFound, StartFailed
+from sandlot.keeper import parking
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.orders import Fit, Limits
 from tests.unit.keeper import nests
-from tests.unit.keeper.witness import IS_ROOT, are_gone, family, groups_of
+from tests.unit.keeper.witness import IS_ROOT, SLEEP, are_gone, family, groups_of
 
 pytestmark = pytest.mark.linux
+_BEYOND_SELECT = 1024  # FD_SETSIZE, select(2)
 
 
 @asynccontextmanager
@@ -248,3 +253,20 @@ def test_a_box_that_died_cannot_be_fitted(run_directory: Path) -> None:
         assert (await box.exit).cause == "exited"
 
     run(run_directory, scene)
+
+
+def test_the_end_of_a_box_is_seen_by_a_descriptor_of_any_number() -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft <= _BEYOND_SELECT:
+        pytest.skip(f"at most {soft} descriptors are allowed here")
+    with subprocess.Popen(SLEEP) as process:
+        pidfd = os.pidfd_open(process.pid)
+        high = fcntl.fcntl(pidfd, fcntl.F_DUPFD_CLOEXEC, _BEYOND_SELECT)
+        try:
+            assert not parking._is_dead(high)
+            process.kill()
+            process.wait()
+            assert parking._is_dead(high)
+        finally:
+            os.close(high)
+            os.close(pidfd)
