@@ -5,7 +5,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from typing import Any, Callable, Coroutine, Optional, Tuple
+    from typing import Any, Callable, Coroutine, Optional, Tuple, TypeVar
+
+    _Result = TypeVar("_Result")
 else:
     import _signal
 
@@ -13,12 +15,14 @@ _SIGINT = 2
 
 
 class Interrupts:
-    """Knows whether a cell runs."""
+    """Knows whether a cell runs, and who has another way to end it than an exception."""
 
     def __init__(self, puts_off: Callable[[], bool]) -> None:
         """No cell runs. *puts_off* says whether somebody else raises it in a moment."""
         self._puts_off = puts_off
-        self._is_open = False
+        self._is_open = self._is_held = self._is_late = False
+        self.taker: Optional[Callable[[], bool]] = None
+        """Is asked first, and says whether it has taken the interrupt upon itself."""
 
     def install(self) -> None:
         """Take the signal, as an interpreter does when it starts; a cell may take it for itself."""
@@ -32,36 +36,68 @@ class Interrupts:
         """It is over: who is late interrupts nothing."""
         self._is_open = False
 
+    def whole(self, work: Callable[[], _Result]) -> _Result:
+        """What *work* returns; an interrupt is heard after it: half an import cannot be mended."""
+        __tracebackhide__ = True  # of IPython
+        self._is_held = True
+        try:
+            done = work()
+        finally:
+            self._is_held, is_late, self._is_late = False, self._is_late, False
+        if is_late:
+            raise KeyboardInterrupt
+        return done
+
     def _handle(self, _number: int, _frame: object) -> None:
         __tracebackhide__ = True  # of IPython
-        if self._is_open and not self._puts_off():
+        if self._is_open and self._is_held:
+            self._is_late = True
+        elif self._is_open and not self._puts_off() and not (self.taker is not None and self.taker()):
             raise KeyboardInterrupt
 
 
 class Loop:
     """The event loop of a context, made by the first cell that awaits; its tasks live from cell to cell."""
 
-    def __init__(self) -> None:
+    def __init__(self, interrupts: Interrupts) -> None:
         """There is none yet."""
+        self._interrupts = interrupts
         self._loop: Any = None
         self.is_interrupted = False
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """What *coroutine* returns; an interrupt cancels it, so that it does not go on with the next cell."""
         __tracebackhide__ = True
-        asyncio = __import__("asyncio")  # for this program; the agent must never load it
-        loop = self._opened(asyncio)
+        asyncio, loop = self._interrupts.whole(self._opened)
         task = loop.create_task(coroutine)
         self.is_interrupted = False
+        self._interrupts.taker = lambda: self._cancels(asyncio, task)
         try:
             return loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            if not self.is_interrupted:
+                raise
         except KeyboardInterrupt:
             self.is_interrupted = True
-            if not task.done():
+            self._interrupts.taker = None
+            if not task.done():  # it was raised in another task, or is not the first
                 task.cancel()
-            if (value := _ended(loop, task, asyncio.CancelledError)) is not None:
-                return value[0]
+                loop.run_until_complete(asyncio.wait([task]))
+        finally:
+            self._interrupts.taker = None
         raise KeyboardInterrupt
+
+    def _cancels(self, asyncio: Any, task: Any) -> bool:
+        """Take an interrupt that comes while no task computes.
+
+        Raised in the loop's own code it may take a step of a task away, which then waits for ever.
+        """
+        if self.is_interrupted or asyncio.current_task(self._loop) is not None:
+            return False
+        self.is_interrupted = True
+        task.cancel()
+        self._loop.call_soon_threadsafe(_nothing)  # wakes it
+        return True
 
     def rest(self, descriptor: int, has_more: Callable[[], bool]) -> None:
         """Let the tasks that are left go on until *descriptor* is readable; returns at once without any."""
@@ -76,20 +112,17 @@ class Loop:
         finally:
             self._loop.remove_reader(descriptor)
 
-    def _opened(self, asyncio: Any) -> Any:
+    def _opened(self) -> Tuple[Any, Any]:
+        asyncio = __import__("asyncio")  # for this program; the agent must never load it
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
-        return self._loop
+        return asyncio, self._loop
 
     def forget(self) -> None:
         """In a fork of the context: the loop is the parent's."""
         self._loop = None
 
 
-def _ended(loop: Any, task: Any, cancelled: Any) -> Optional[Tuple[Any]]:
-    """What a task returned that was told to end; None when it did as it was told."""
-    try:
-        return (loop.run_until_complete(task),)
-    except cancelled:
-        return None
+def _nothing() -> None:
+    """Somebody has to be woken for it."""

@@ -167,7 +167,7 @@ class ShellPart(_Base):
         """As IPython does, but tell groups of exceptions as the interpreter would print them."""
         found = sys.exc_info() if exc_tuple is None else exc_tuple
         error: Any = found[1]
-        if isinstance(error, KeyboardInterrupt) and self._awaiting.is_interrupted:
+        if self._awaiting.is_interrupted and type(error).__name__ in _INTERRUPTED:
             self.outlet.error("KeyboardInterrupt", "", ["KeyboardInterrupt: the cell was awaiting\n"])
         elif _is_group(error):
             self.tell_plainly(error)
@@ -240,4 +240,6 @@ def _text_of(error: BaseException) -> str:
         return "<no text>"
 
 
+# The second is what an interrupt becomes in a task of asyncio, which may not have been loaded.
+_INTERRUPTED = ("KeyboardInterrupt", "CancelledError")
 _OWN = made.__code__.co_filename.rpartition("/")[0]

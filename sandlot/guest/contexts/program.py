@@ -75,7 +75,8 @@ class Program:
         self._channel = Channel(_private(0), _private(handler.VALUE))
         _put_null(0)
         self._outlet = Outlet(self._channel)
-        self._interrupts, self._loop = Interrupts(self._channel.puts_off), Loop()
+        self._interrupts = Interrupts(self._channel.puts_off)
+        self._loop = Loop(self._interrupts)
         sys.stdin, sys.stdout, sys.stderr = self._streams()
         own = ipython.shell(self._outlet, self._loop)
         self._shell: Shell = PlainShell(namespace, self._outlet, self._loop) if own is None else own
@@ -117,6 +118,7 @@ class Program:
             False,
             False,
         )
+        self._loop.is_interrupted = False
         count = shell.count
         try:
             with self._interrupts:  # before it is told: who hears that a cell has begun may interrupt it
