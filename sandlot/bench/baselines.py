@@ -6,14 +6,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandlot.contracts.errors import SandlotError
 from sandlot.environments import registry
 
-from . import spawn
+from . import kernels, spawn
 from .benchmark import Series, elapsed, repeated
 
 PYTHON = "/usr/bin/python3"
@@ -39,10 +40,32 @@ class Means:
     environment: str = "data"
 
 
+@contextmanager
+def opened(names: Sequence[str], means: Means) -> Iterator[tuple[Series, ...]]:
+    """The baselines called *names* for the length of a block; what they need is kept running in it.
+
+    Those this machine has no program for are left out.
+    """
+    with ExitStack() as held:
+        kept = (name for name in names if name in kernels.KINDS and kernels.is_here())
+        running = [held.enter_context(kernels.KINDS[name](name)) for name in kept]
+        yield (*series((name for name in names if name in _ARGV), means), *running)
+
+
 def series(names: Iterable[str], means: Means) -> tuple[Series, ...]:
-    """The baselines called *names*; those this machine has no program for are left out."""
+    """The baselines called *names* that are programs from start to end, where this machine has them."""
     found = ((name, _ARGV[name](means)) for name in names)
     return tuple(_spawned(name, argv) for name, argv in found if argv is not None)
+
+
+def missing(names: Iterable[str], present: Iterable[Series]) -> tuple[str, ...]:
+    """What to say of the baselines called *names* that are not *present*."""
+    there = {each.name for each in present}
+    return tuple(
+        f"without its baseline {name}: {_NEEDS.get(name, 'this machine has no program for it')}"
+        for name in names
+        if name not in there
+    )
 
 
 def python() -> tuple[str, ...] | None:
@@ -121,6 +144,8 @@ _ARGV: dict[str, Callable[[Means], tuple[str, ...] | None]] = {
     "import-pandas": lambda means: importing("pandas", means.environment),
 }
 
+_NEEDS = dict.fromkeys(kernels.KINDS, "it needs ipykernel here: pip install 'sandlot[bench]'")
+
 DOES = {
     "python": f"`{PYTHON} -I -S -c pass`: the bare interpreter, from start to end",
     "bwrap": "the same in `bwrap` with the namespaces of engine bubblewrap and a handful of mounts, no agent",
@@ -130,5 +155,8 @@ DOES = {
     "import-numpy": '`python -I -c "import numpy"` by the interpreter of the environment, in `bwrap` because '
     "packages of an environment never run with the rights of who measures; `bwrap` adds some milliseconds",
     "import-pandas": "the same with pandas",
+    "ipykernel-cell": "`print(1)` in an ipykernel that runs, by jupyter_client's client, from the request "
+    "to reply, output and idle status; both are packages of the interpreter that runs the bench",
+    "ipykernel-start": "such a kernel, from its start to the result of its first cell",
 }
 """What each baseline is, in words."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 from sandlot.contracts.errors import InvalidSpec
 
 from . import (
+    contexts,
     cycles,
     growth,
     idle,
-    kernels,
     live,
     one_shot,
     prepared,
@@ -153,14 +153,38 @@ BENCHMARKS = (
         needs_server=False,
     ),
     Benchmark(
-        "ipykernel",
-        "what cells in live contexts will be compared with: a cell in an ipykernel that runs, and one from "
-        "its start to its first result",
-        kernels.ipykernel,
-        (),
-        count=40,
+        "cell",
+        "`print(1)` in a context that lives, by one request after the other on one connection",
+        contexts.one_by_one,
+        ("ipykernel-cell",),
+    ),
+    Benchmark(
+        "context",
+        "a context in a sandbox that lives, from the request that makes it to the result of its first cell, "
+        "`print(1)`",
+        contexts.fresh,
+        ("ipykernel-start",),
+        count=20,
         quick_count=1,
-        needs_server=False,
+    ),
+    Benchmark(
+        "cells",
+        f"2,000 cells in {throughput.CLIENTS} contexts of one sandbox by as many clients, each of which asks "
+        "again as soon as it has its answer",
+        contexts.many,
+        (),
+        count=2000,
+        quick_count=16,
+    ),
+    Benchmark(
+        "context-memory",
+        "20 contexts of one sandbox that have imported pandas and do nothing: what each of them takes",
+        contexts.memory,
+        (),
+        quick_count=1,
+        count=1,
+        is_counted=False,
+        is_warmed=False,
     ),
 )
 """What `sandlot bench` runs where no name is given."""

@@ -47,12 +47,12 @@ def _filled(stage: Stage, name: str, asked: int) -> Series:
     async def block(_count: int) -> Round:
         # A pool that fills itself for the first time would weigh in.
         await census.settled(server, None)
-        before = _weighed(server)
+        before = weighed(server)
         names: list[str] = []
         try:
             taken = await _create(stage, names, asked)
             await census.settled(server, None)
-            after = _weighed(server)
+            after = weighed(server)
         finally:
             await emptied(stage, names)
         figures = {**weights(before, after, len(names)), **lateness(taken.times)}
@@ -87,7 +87,8 @@ async def emptied(stage: Stage, names: list[str]) -> None:
         await crowd.held(visits, lambda _number, _outcome: None, most=_AT_ONCE)
 
 
-def _weighed(server: int) -> Weight:
+def weighed(server: int) -> Weight:
+    """What there is now beneath the process *server*."""
     # The server itself is left out: its growth is no box's.
     return Weight(census.available(), census.private(census.tree(server)[1:]))
 

@@ -1,45 +1,64 @@
-"""ipykernel beside us: a cell in a kernel that runs, and a kernel from its start to its first result."""
+"""ipykernel as a baseline: a cell in a kernel that runs, and a kernel from its start to its first result."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from .benchmark import Series, Stage, Wrong, elapsed, repeated
+from .benchmark import Series, Wrong, elapsed, repeated
+
+PACKAGES = ("ipykernel", "jupyter_client")
+"""What this interpreter needs for it; nothing is fetched while something is measured."""
 
 _TIMEOUT = 60.0
 _CELL = "print(1)"
 
 
-@asynccontextmanager
-async def ipykernel(_stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
-    """Cells of `print(1)` by jupyter_client's blocking client, in this interpreter's ipykernel."""
-    for needed in ("ipykernel", "jupyter_client"):
-        if importlib.util.find_spec(needed) is None:
-            raise Wrong(f"{needed} is not installed: pip install ipykernel jupyter_client")
-    manager = importlib.import_module("jupyter_client.manager")
-    with _kernel(manager) as client:
+def is_here() -> bool:
+    """Whether this interpreter has what these baselines need."""
+    return all(importlib.util.find_spec(needed) is not None for needed in PACKAGES)
 
-        async def cell() -> float:
+
+@contextmanager
+def cells(name: str) -> Iterator[Series]:
+    """Cells of `print(1)` by jupyter_client's blocking client, in one ipykernel of this interpreter."""
+    with _kernel() as client:
+
+        async def sample() -> float:
             begun = time.perf_counter()
             _run(client)
             return elapsed(begun)
 
-        async def first_result() -> float:
-            begun = time.perf_counter()
-            with _kernel(manager) as fresh:
-                _run(fresh)
-                return elapsed(begun)
-
-        yield repeated("cell", cell), repeated("start", first_result)
+        yield repeated(name, sample)
 
 
 @contextmanager
-def _kernel(manager: Any) -> Iterator[Any]:
+def starts(name: str) -> Iterator[Series]:
+    """An ipykernel of this interpreter from its start to the result of its first cell."""
+
+    async def sample() -> float:
+        begun = time.perf_counter()
+        with _kernel() as fresh:
+            _run(fresh)
+            return elapsed(begun)
+
+    yield repeated(name, sample)
+
+
+KINDS: dict[str, Callable[[str], AbstractContextManager[Series]]] = {
+    "ipykernel-cell": cells,
+    "ipykernel-start": starts,
+}
+"""The baselines of this module by name."""
+
+
+@contextmanager
+def _kernel() -> Iterator[Any]:
+    manager = importlib.import_module("jupyter_client.manager")
     kernel, client = manager.start_new_kernel(kernel_name="python3", startup_timeout=_TIMEOUT)
     try:
         yield client

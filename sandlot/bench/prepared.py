@@ -14,7 +14,11 @@ from .talk import Calls, accepted
 
 NUMPY = "import numpy; print(int(numpy.arange(5).sum()))"
 PANDAS = "import pandas; print(int(pandas.Series([1, 2, 3, 4]).sum()))"
-_WRITTEN = "10\n"
+WRITTEN = "10\n"
+
+PACKAGES = "numpy pandas ipython"
+PRELOADED = "numpy pandas IPython"
+"""What the environment holds that all of the bench can be measured in, and what its zygote has loaded."""
 
 
 def numpy(stage: Stage) -> AbstractAsyncContextManager[tuple[Series, ...]]:
@@ -36,13 +40,13 @@ async def _importing(stage: Stage, name: str, code: str) -> AsyncIterator[tuple[
     with one_shot.line(stage.entrance) as connection:
         # What cannot work is told once, with what the server says to it, and not as samples that failed.
         accepted(connection.exchange(request))
-        yield (repeated(name, one_shot.run(connection, request, _WRITTEN), pause=one_shot.GAP),)
+        yield (repeated(name, one_shot.run(connection, request, WRITTEN), pause=one_shot.GAP),)
 
 
 def prove_present(environment: str, module: str) -> None:
     """Raise Wrong with the command that makes it when the environment is not there, or lacks *module*."""
     made = (
-        f"make it with `sandlot env create {environment} numpy pandas --preload numpy pandas`, or name "
+        f"make it with `sandlot env create {environment} {PACKAGES} --preload {PRELOADED}`, or name "
         "another one with --data-environment"
     )
     try:

@@ -53,7 +53,8 @@ MEMORY = """## Memory, density, growth, leaks
 `memory` and `density` make sandboxes that do nothing, wait until no process comes or goes, and compare with
 before: what the machine could still give (MemAvailable), and what the processes of the boxes, the keeper's
 and the zygote's alone hold (`Private_*` of smaps_rollup, the server left out). The promise is judged by the
-second; the first holds what the kernel keeps for them too, and whatever else happened on the machine. How
+second; the first holds what the kernel keeps for them too, and whatever else happened on the machine.
+`context-memory` counts in the same way what 20 contexts of one sandbox add once each has imported pandas. How
 many fit is judged only where `--density` asks for the 5,000 promised, or fewer could be made.
 
 `growth` fits a straight line to the p50 of create, exec and delete beside 10, 30, 100, 300 and 1,000 living
@@ -69,7 +70,8 @@ REPRODUCE = """## Reproduce it
 On a machine that does nothing else, about half an hour:
 
 ```
-sandlot env create data numpy pandas --preload numpy pandas
+sandlot env create data numpy pandas ipython --preload numpy pandas IPython
+pip install 'sandlot[bench]'
 sandlot bench --output out.json --plot out.svg
 python -m sandlot.bench.page out.json --output docs/performance.md
 ```
@@ -94,7 +96,9 @@ sandlot bench --quick cycles 3
 
 `--url URL` measures a server that runs already instead of one of the bench's own (by `http` or `unix`; what
 looks into the server's processes is then left out); `--rounds` and `--count` say how much is measured,
-`--data-environment` which environment has numpy and pandas. `--plot` needs `pip install 'sandlot[bench]'`.
+`--data-environment` which environment has numpy, pandas and IPython. The extra `bench` holds what cells are
+compared with, ipykernel and jupyter_client, and what `--plot` draws with; nothing is fetched while it
+measures.
 """
 
 DOCUMENT = """## The document
@@ -142,7 +146,7 @@ FIGURES = (
     ("`clientMicroseconds`", "processor time of the client per answer of a closed loop"),
     ("`megabytesPerSecond`", "10^6 bytes per second at the p50"),
     ("`serverGrowthMiB`", "resident memory of the server at its peak over that at the round's begin"),
-    ("`privateMiBEach`, `availableMiBEach`", "memory of one idle sandbox, by the two counts"),
+    ("`privateMiBEach`, `availableMiBEach`", "memory of one idle sandbox or context, by the two counts"),
     ("`createLateOverEarly`", "p50 of the last tenth of the creations over that of the first"),
     ("`liveSandboxes`, `idleSandboxes`", "sandboxes at once; the second only where it can be judged"),
     ("`createMsAtN`, `executeMsAtN`, `deleteMsAtN`", "p50 beside N living sandboxes"),

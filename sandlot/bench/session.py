@@ -65,10 +65,12 @@ async def _one(benchmark: Benchmark, stage: Stage, effort: Effort, progress: Pro
     try:
         with tempfile.TemporaryDirectory(dir=stage.scratch) as scratch:
             place = replace(stage, scratch=Path(scratch))
+            means = Means(place.scratch, stage.extents.environment)
             async with benchmark.opened(place) as subjects:
-                means = Means(place.scratch, stage.extents.environment)
-                beside = baselines.series(benchmark.baselines, means)
-                taken = await _rounds(benchmark, (*subjects, *beside), effort, progress)
+                with baselines.opened(benchmark.baselines, means) as beside:
+                    for words in baselines.missing(benchmark.baselines, beside):
+                        progress(f"{benchmark.name}: {words}")
+                    taken = await _rounds(benchmark, (*subjects, *beside), effort, progress)
     except (EngineUnavailable, Unsupported, Wrong) as cause:
         progress(f"{benchmark.name}: skipped: {cause}")
         return Measured(benchmark, count, {}, {}, str(cause), not isinstance(cause, NotBuilt))

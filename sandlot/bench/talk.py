@@ -41,13 +41,25 @@ class Calls:
         """POST /v1/run of Python *code*."""
         return self._json("POST", "/v1/run", {"code": code, **_named(environment)})
 
-    def create(self, name: str) -> bytes:
+    def create(self, name: str, environment: str | None = None) -> bytes:
         """PUT of the sandbox *name*."""
-        return self._json("PUT", f"/v1/sandboxes/{name}", {"ttlSeconds": TTL})
+        return self._json("PUT", f"/v1/sandboxes/{name}", {"ttlSeconds": TTL, **_named(environment)})
 
     def execute(self, name: str, command: Mapping[str, Any]) -> bytes:
         """POST of *command* to the sandbox *name*."""
         return self._json("POST", f"/v1/sandboxes/{name}/exec", command)
+
+    def context(self, name: str) -> bytes:
+        """POST of a context in the sandbox *name*."""
+        return self._json("POST", f"/v1/sandboxes/{name}/contexts", {})
+
+    def cell(self, name: str, context: str, code: str) -> bytes:
+        """POST of a cell of *code* to a context of the sandbox *name*."""
+        return self._json("POST", f"/v1/sandboxes/{name}/contexts/{context}/run", {"code": code})
+
+    def close(self, name: str, context: str) -> bytes:
+        """DELETE of a context of the sandbox *name*."""
+        return self.door.request("DELETE", f"/v1/sandboxes/{name}/contexts/{context}")
 
     def delete(self, name: str) -> bytes:
         """DELETE of the sandbox *name*."""

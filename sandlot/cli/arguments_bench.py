@@ -14,9 +14,10 @@ def bench() -> argparse.ArgumentParser:
         "bench",
         "Measure what sandlot promises, each number beside its baselines in the same run. Without a name: "
         "http, one-shot, numpy, pandas, pool-empty, exec, tti, burst, throughput, memory, density, growth, "
-        "bubblewrap-one-shot, upload, download, print-to-byte, startup, ipykernel; half an hour on a machine "
-        "that does nothing else. Only by name: soak, cycles (a number after it says how many). Ends with 1 "
-        "when a promise is missed; what is not built yet or not possible here is told and misses nothing.",
+        "bubblewrap-one-shot, upload, download, print-to-byte, startup, cell, context, cells, "
+        "context-memory; half an hour on a machine that does nothing else. Only by name: soak, cycles (a "
+        "number after it says how many). Ends with 1 when a promise is missed; what is not built yet or not "
+        "possible here is told and misses nothing.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these benchmarks")
     parser.add_argument("--json", action="store_true", help="print the document instead of a table")
@@ -34,7 +35,7 @@ def bench() -> argparse.ArgumentParser:
         "--data-environment",
         default="data",
         metavar="NAME",
-        help="the environment with numpy and pandas (default: data)",
+        help="the environment with numpy, pandas and IPython (default: data)",
     )
     parser.add_argument(
         "--density",

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from sandlot.bench import catalogue, page, private_server, report, run
+from sandlot import settings
+from sandlot.bench import catalogue, kernels, page, private_server, report, run
 from sandlot.bench.benchmark import Extents
 from sandlot.bench.session import Effort
 from tests.unit.local.machine import data_directory, obstacle
 
 pytestmark = [pytest.mark.engine, pytest.mark.linux, pytest.mark.needs_engine("bubblewrap")]
 
-NEED_MORE = {"numpy", "pandas", "pool-empty", "ipykernel"}
+NEED_MORE = {"numpy", "pandas", "pool-empty", "cell", "context", "cells", "context-memory"}
 TINY = Effort(rounds=1, count=1, is_quick=True)
 
 
@@ -49,7 +50,7 @@ def test_everything_is_measured_on_a_server_of_its_own() -> None:
     assert failed(shown) == {}
     skipped = {entry["benchmark"]: entry["why"] for entry in shown["skipped"]}
     assert set(skipped) <= NEED_MORE
-    assert "sandlot env create none numpy pandas --preload numpy pandas" in skipped["numpy"]
+    assert "sandlot env create none numpy pandas ipython --preload numpy pandas IPython" in skipped["numpy"]
     assert report.missed(shown) == []
     assert shown["server"]["engine"]
     assert {"namespaces", "seccomp"} <= set(shown["server"]["enforced"])
@@ -92,6 +93,27 @@ def test_cycles_and_soak_read_the_systems_counters() -> None:
     assert cycles["processesBefore"] >= 1
     assert cycles["filesBefore"] > 0
     assert soak["serverMiBBefore"] > 10
+
+
+def test_cells_are_measured_in_an_environment_that_has_ipython(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SANDLOT_DATA_DIRECTORY")
+    if not (settings.load().data_directory / "environments" / "default").is_dir():
+        pytest.skip("there is no environment `default` here; `make run` builds it")
+    said: list[str] = []
+    asked = run.Asked(
+        ["cell", "context", "cells", "context-memory"], TINY, extents=Extents(environment="default")
+    )
+    shown = asyncio.run(run.run(asked, said.append))
+    assert failed(shown) == {}
+    assert shown["skipped"] == []
+    ours = {each["series"]: each for each in shown["results"] if not each["baseline"]}
+    assert list(ours) == ["cell", "context", "cells", "context-memory"]
+    assert ours["cells"]["figures"]["perSecond"] > 0
+    assert ours["context-memory"]["figures"]["privateMiBEach"] > 0.1
+    if kernels.is_here():
+        assert all(ours[name]["ratios"] for name in ("cell", "context"))
+    else:
+        assert len([line for line in said if "pip install 'sandlot[bench]'" in line]) == 2
 
 
 def test_a_private_server_ends_with_its_directories() -> None:

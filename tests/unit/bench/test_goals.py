@@ -37,7 +37,7 @@ def test_a_quick_run_judges_no_goal() -> None:
 def test_every_goal_is_about_something_that_is_measured_and_compared() -> None:
     known = {each.name: each for each in (*catalogue.BENCHMARKS, *catalogue.BY_NAME_ONLY)}
     unjudged = set(known) - {goal.benchmark for goal in goals.GOALS}
-    assert unjudged == {"http", "ipykernel"}  # what others are compared with
+    assert unjudged == {"http"}  # what others are compared with
     assert not [goal for goal in goals.GOALS if goal.baseline not in (None, *known[goal.benchmark].baselines)]
 
 
