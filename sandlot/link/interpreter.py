@@ -61,8 +61,9 @@ class Interpreter:
         self._lines = LineReader()
         self._number = 0
         self._feed: CellFeed | None = None
-        self._awaited: asyncio.Future[Done | Reply] | None = None
-        self._began: asyncio.Future[Begun] | None = None
+        # Whoever waits for one of these is given None when the interpreter ends.
+        self._awaited: asyncio.Future[Done | Reply | None] | None = None
+        self._began: asyncio.Future[Begun | None] | None = None
         self._early: list[CellEvent] = []
         self._early_size = 0
         self._decoders = {
@@ -104,8 +105,7 @@ class Interpreter:
         self._feed, self._began = feed, loop.create_future()
         self._awaited = loop.create_future()
         await self._say("execute", **request)
-        await _either(self._began, self._ended)
-        return self._began.result() if self._began.done() else None
+        return await self._began
 
     async def done(self) -> Done | None:
         """How the cell ended; None when the interpreter died in it."""
@@ -148,7 +148,8 @@ class Interpreter:
         return await self.ended()
 
     async def _come_up(self) -> None:
-        await _either(self._ready, self._ended, within=START_PATIENCE)
+        waited = (self._ready, self._ended)
+        await asyncio.wait(waited, timeout=START_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if self._ready.done():
             return
         if not self._ended.done():
@@ -164,13 +165,14 @@ class Interpreter:
     async def _settled(self) -> Done | Reply | None:
         assert self._awaited is not None  # noqa: S101 - set by who calls this
         try:
-            await _either(self._awaited, self._ended)
-            return self._awaited.result() if self._awaited.done() else None
+            return await self._awaited
         finally:
             self._awaited = self._feed = self._began = None
 
     async def _say(self, do: str, **request: Any) -> None:
         self._number += 1
+        if self._ended.done():
+            self._give_up()
         await self._send(context_lines.request_line(do, self._number, **request))
 
     async def _send(self, line: bytes) -> None:
@@ -190,9 +192,16 @@ class Interpreter:
                     await self._take(event)
         finally:
             self._ended.set_result(self._concluded(end))
+            self._give_up()
             if self._feed is not None:
                 self._feed.hurry()
             await self._held.aclose()
+
+    def _give_up(self) -> None:
+        waiting: tuple[asyncio.Future[Any] | None, ...] = (self._began, self._awaited)
+        for each in waiting:
+            if each is not None and not each.done():
+                each.set_result(None)
 
     async def _take(self, event: Event) -> None:
         if isinstance(event, Stdout):
@@ -203,16 +212,31 @@ class Interpreter:
             self._refusal = error_of(event)
         elif isinstance(event, Returned) and self._why is None:
             try:
-                for line in self._lines.feed(event.value):
-                    await self._hear(line)
+                await self._hear_all(self._lines.feed(event.value))
             except LineError as error:
                 self._why = ContextEnding(ContextEnd.BROKEN, str(error))
                 if self._feed is not None:
                     self._feed.hurry()
                 self._stream.post(Kind.CANCEL)
 
-    async def _hear(self, line: bytes) -> None:
-        told = context_lines.told_from(line) if len(line) < _AT_ONCE else await _read_apart(line)
+    async def _hear_all(self, lines: list[bytes]) -> None:
+        """Take *lines* in. Texts that follow one another become one: a print alone is two."""
+        texts: list[Streamed] = []
+        try:
+            for line in lines:
+                told = context_lines.told_from(line) if len(line) < _AT_ONCE else await _read_apart(line)
+                if texts and not (isinstance(told, Streamed) and told.stream is texts[0].stream):
+                    said, texts = texts, []
+                    await self._pass_on(_joined(said))
+                if isinstance(told, Streamed):
+                    texts.append(told)
+                else:
+                    await self._hear(told)
+        finally:
+            if texts:
+                await self._pass_on(_joined(texts))
+
+    async def _hear(self, told: Told) -> None:
         if isinstance(told, Ready):
             if self._ready.done():
                 raise LineError("it said twice that it is ready")
@@ -269,8 +293,8 @@ class Interpreter:
         return ContextEnding(ContextEnd.EXITED, how)
 
 
-async def _either(*futures: asyncio.Future[Any], within: float | None = None) -> None:
-    await asyncio.wait(futures, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+def _joined(texts: list[Streamed]) -> Streamed:
+    return texts[0] if len(texts) == 1 else Streamed(texts[0].stream, "".join(each.text for each in texts))
 
 
 async def _read_apart(line: bytes) -> Told:

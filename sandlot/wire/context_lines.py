@@ -45,6 +45,7 @@ _MOST_LINES = 2000
 _MOST_MATCHES = 1000
 _MOST_ENTRIES = 10_000
 _LARGEST_COUNT = 2**53
+_STREAMS = {each.value: each for each in StreamName}
 _STATUSES = {each.value: each for each in (CellStatus.OK, CellStatus.ERROR, CellStatus.INTERRUPTED)}
 
 
@@ -90,7 +91,7 @@ def told_from(line: bytes) -> Told:
         value = json_object.parse(line, max_depth=_DEEPEST)
     except json_object.JsonError as error:
         raise LineError(f"it sent a line that cannot be read: {error}") from None
-    if b"\\ud" in line.lower():
+    if b"\\ud" in line or b"\\uD" in line:
         _check_text(value)
     read = _READERS.get(str(value.get("event")))
     if read is None:
@@ -168,10 +169,9 @@ def _reply(value: Mapping[str, Any]) -> Reply:
 
 
 def _streamed(value: Mapping[str, Any]) -> Streamed:
-    try:
-        stream = StreamName(value.get("stream"))
-    except ValueError:
-        raise LineError(f"it wrote to the unknown stream {value.get('stream')!r:.60}") from None
+    stream = _STREAMS.get(str(value.get("stream")))
+    if stream is None:
+        raise LineError(f"it wrote to the unknown stream {value.get('stream')!r:.60}")
     return Streamed(stream, _text(value, "text"))
 
 
