@@ -10,19 +10,23 @@ from dataclasses import replace
 from typing import Optional, Sequence, Tuple, cast
 
 from sandlot import settings
+from sandlot.client.async_terminal import AsyncRemoteTerminal
 from sandlot.contracts.capability import Feature, require
 from sandlot.contracts.command import Command
 from sandlot.contracts.engine import Box, Terminal, Terminals
-from sandlot.contracts.errors import BoxDied
+from sandlot.contracts.errors import BoxDied, ConnectionLost
 from sandlot.contracts.events import Event, Exited, Failed, Reason, Stdout
 from sandlot.contracts.paths import sandbox_path
 from sandlot.contracts.result import error_of
+from sandlot.wire.flows.terminals import KEPT_SECONDS
 
 from . import arguments_sandboxes, keyboard, outcome, parsing, readiness, render, service, signals
 
 _INSTEAD = "use `sandlot exec ID -- PROGRAM`"
 _DEFAULT = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash; exec sh")
 _STEP = 65536
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+"""Seconds between two tries to come back."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -87,6 +91,20 @@ async def _connected(terminal: Terminal, reading: int, writing: int) -> Optional
 
 
 async def _show(terminal: Terminal, writing: int) -> Exited:
+    """Show what the program writes, over as many connections as it takes; how it ended."""
+    while True:
+        try:
+            return await _shown(terminal, writing)
+        except ConnectionLost as lost:
+            if not isinstance(terminal, AsyncRemoteTerminal) or not terminal.is_resumable:
+                raise
+            await _tell(writing, "the connection was lost: trying to come back; what is typed is dropped")
+            missed = await _taken_up(terminal, lost)
+            await _tell(writing, f"back again; {missed} bytes of output are lost" if missed else "back again")
+            await terminal.resize(keyboard.size())
+
+
+async def _shown(terminal: Terminal, writing: int) -> Exited:
     event: Event
     async for event in terminal.events():
         if isinstance(event, Stdout):
@@ -96,6 +114,24 @@ async def _show(terminal: Terminal, writing: int) -> Exited:
         elif isinstance(event, Exited):
             return event
     raise BoxDied("the terminal ended without telling how the program went: open it again")
+
+
+async def _taken_up(terminal: AsyncRemoteTerminal, lost: ConnectionLost) -> int:
+    """Come back while the server keeps the terminal; the bytes that were missed. Raises *lost* after it."""
+    deadline, pause = time.monotonic() + KEPT_SECONDS, _FIRST_PAUSE
+    while True:
+        try:
+            return await terminal.resume()
+        except ConnectionLost:
+            if time.monotonic() + pause > deadline:
+                raise lost from None
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def _tell(writing: int, message: str) -> None:
+    """A message on a line of its own, of a terminal that leaves line ends to programs."""
+    await outcome.write(writing, f"\r\nsandlot: {message}\r\n".encode())
 
 
 async def _type(terminal: Terminal, reading: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Iterator
+from typing import Iterator, Optional
 
 from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.errors import ConnectionLost
@@ -15,25 +15,51 @@ from sandlot.wire.flows import terminals
 class RemoteTerminal:
     """As contracts.engine.Terminal, without async."""
 
-    def __init__(self, socket: SyncWebSocket) -> None:
-        """Hold an open terminal; prefer RemoteBox.open."""
-        self._socket = socket
+    def __init__(
+        self, socket: SyncWebSocket, transport: Optional[SyncTransport] = None, sandbox: str = ""
+    ) -> None:
+        """Hold an open terminal of *sandbox*; prefer RemoteBox.open."""
+        self._socket, self._transport, self._sandbox = socket, transport, sandbox
+        self._name, self._seen = "", 0
 
     @classmethod
     def start(cls, transport: SyncTransport, sandbox: str, command: Command) -> RemoteTerminal:
-        """Open a terminal in *sandbox*."""
-        return cls(transport.websocket(terminals.opening(sandbox, command), [terminals.PROTOCOL]))
+        """Open a terminal in *sandbox* that `resume` can take up again."""
+        request = terminals.opening(sandbox, command, is_kept=True)
+        return cls(transport.websocket(request, [terminals.PROTOCOL]), transport, sandbox)
 
     def events(self) -> Iterator[Event]:
         while True:
             message = self._socket.receive()
             if message is None:
                 raise ConnectionLost(terminals.broken(self._socket.ending))
+            if isinstance(message, bytes):
+                self._seen += len(message)
+            self._name = self._name or terminals.name_in(message)
             event = terminals.event_of(message)
             if event is not None:
                 yield event
             if isinstance(event, (Exited, Failed)):
                 return
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether `resume` may help after `events` has raised ConnectionLost."""
+        return bool(self._name) and terminals.is_lost(self._socket.ending)
+
+    def resume(self) -> int:
+        """Take the terminal up again after its connection was lost, and then `events`.
+
+        How many bytes of its output are lost, because it wrote more than the server keeps. Raises
+        ConnectionLost while the server cannot be reached, NotFound when it has given the terminal up.
+        """
+        if self._transport is None or not self._name:
+            raise ConnectionLost("the terminal has no name by which it could be taken up again")
+        request = terminals.resuming(self._sandbox, self._name, self._seen)
+        socket = self._transport.websocket(request, [terminals.PROTOCOL])
+        missed = terminals.missed_in(socket.receive())
+        self._socket, self._seen = socket, self._seen + missed
+        return missed
 
     def type(self, data: bytes) -> None:
         """As Terminal.type; what is typed after the end is dropped."""

@@ -227,14 +227,14 @@ class Interpreter:
                 told = context_lines.told_from(line) if len(line) < _AT_ONCE else await _read_apart(line)
                 if texts and not (isinstance(told, Streamed) and told.stream is texts[0].stream):
                     said, texts = texts, []
-                    await self._pass_on(_joined(said))
+                    await self._pass_on(context_lines.joined(said))
                 if isinstance(told, Streamed):
                     texts.append(told)
                 else:
                     await self._hear(told)
         finally:
             if texts:
-                await self._pass_on(_joined(texts))
+                await self._pass_on(context_lines.joined(texts))
 
     async def _hear(self, told: Told) -> None:
         if isinstance(told, Ready):
@@ -291,10 +291,6 @@ class Interpreter:
             return ContextEnding(ContextEnd.OUT_OF_MEMORY, "it used more memory than the sandbox has")
         how = f"exit code {end.exit_code}" if end.signal is None else f"signal {end.signal}"
         return ContextEnding(ContextEnd.EXITED, how)
-
-
-def _joined(texts: list[Streamed]) -> Streamed:
-    return texts[0] if len(texts) == 1 else Streamed(texts[0].stream, "".join(each.text for each in texts))
 
 
 async def _read_apart(line: bytes) -> Told:

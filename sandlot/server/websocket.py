@@ -9,6 +9,7 @@ from .protocol import plain_refusal
 
 _MOST_PIECES = 1024
 """Frames of one message. Empty ones cost memory here and do not count towards its size."""
+_LOST = 1006
 _TOO_BIG = 1009  # RFC 6455, section 7.4.1
 
 
@@ -21,6 +22,11 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             # A head that our HTTP parser takes and this one does not: nobody else would answer it.
             self.transport.write(plain_refusal(400, "the handshake cannot be read"))
             self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # Uvicorn tells this as it tells a close frame without a code, which is a word (RFC 6455, 7.1.5).
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": _LOST})
+        super().connection_lost(exc)
 
     def handle_cont(self, event: Frame) -> None:
         super().handle_cont(event)

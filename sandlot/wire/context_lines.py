@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from sandlot.contracts.cells import (
     Begun,
@@ -105,6 +105,11 @@ def _check_text(value: Mapping[str, Any]) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise LineError("it sent text that is not valid Unicode") from None
+
+
+def joined(texts: Sequence[Streamed]) -> Streamed:
+    """Texts of one stream as one."""
+    return texts[0] if len(texts) == 1 else Streamed(texts[0].stream, "".join(each.text for each in texts))
 
 
 def request_line(do: str, number: int, **fields: Any) -> bytes:

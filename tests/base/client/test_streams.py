@@ -88,6 +88,31 @@ def test_a_terminal_is_opened_typed_to_and_read(twin: Twin) -> None:
     assert spoken(asked.body)[:2] == ['{"resize":{"rows":30,"columns":90}}', b"exit 3\n"]
 
 
+def test_a_terminal_is_taken_up_again_after_what_was_seen(twin: Twin) -> None:
+    resumed = '{"event":"resumed","terminal":"a1","after":3,"missed":4}'
+    exited = '{"event":"exited","reason":"exited","exitCode":3}'
+    script = Script(
+        _answer('{"event":"started","process":"1","terminal":"a1"}', b"one"),
+        _answer(resumed, b"two", Close(1012)),
+        _answer(Close(1011)),
+        _answer('{"event":"resumed","terminal":"a1","after":10,"missed":0}', exited, Close()),
+    )
+    terminal = twin.wait(twin.box(script).open(SHELL))
+    assert not terminal.is_resumable
+    with pytest.raises(ConnectionLost):
+        twin.all(terminal.events())
+    assert terminal.is_resumable
+    assert twin.wait(terminal.resume()) == 4
+    with pytest.raises(ConnectionLost, match="1012"):
+        twin.all(terminal.events())
+    with pytest.raises(ConnectionLost, match="where the terminal's output goes on"):
+        twin.wait(terminal.resume())
+    assert twin.wait(terminal.resume()) == 0
+    assert twin.all(terminal.events()) == [Exited(Reason.EXITED, 3)]
+    targets = [asked.target.rpartition("/")[2] for asked in script.asked]
+    assert targets[1:] == ["a1?after=3", "a1?after=10", "a1?after=10"]
+
+
 @pytest.mark.parametrize("messages", [[], [Close(1011, "the server stops")]])
 def test_a_terminal_that_breaks_off_invents_no_end(twin: Twin, messages: List[object]) -> None:
     terminal = twin.wait(twin.box(Script(_answer(*messages))).open(SHELL))

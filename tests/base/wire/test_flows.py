@@ -227,5 +227,20 @@ def test_a_terminal_is_opened_resized_and_understood() -> None:
     assert "before the command did" in terminals.broken(None)
 
 
+def test_a_terminal_is_taken_up_where_its_client_was() -> None:
+    command = Command(argv=("sh",), timeout=None)
+    assert terminals.opening("box", command, is_kept=True).target.endswith("&resume=true")
+    assert terminals.resuming("box", "a1", 7).target == "/v1/sandboxes/box/terminals/a1?after=7"
+    assert terminals.name_in('{"event":"started","process":"1","terminal":"a1"}') == "a1"
+    for other in (b'{"terminal":"a1"}', '{"event":"started"}', '{"terminal":5}'):
+        assert terminals.name_in(other) == ""
+    assert terminals.missed_in('{"event":"resumed","terminal":"a1","after":7,"missed":3}') == 3
+    for wrong in (None, b"$ ", '{"event":"resumed"}', '{"event":"resumed","missed":-1}', '{"missed":1}'):
+        with pytest.raises(ConnectionLost):
+            terminals.missed_in(wrong)
+    lost = [None, Close(1006), Close(1012), Close(1000), Close(4001), Close(1008)]
+    assert [terminals.is_lost(each) for each in lost] == [True, True, True, False, False, False]
+
+
 def test_long_input_travels_in_pieces() -> None:
     assert [len(piece) for piece in commands.slices(bytes(300_000))] == [262_144, 37_856]

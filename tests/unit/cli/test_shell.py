@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from sandlot.testing.servers import RunningServer
+from sandlot.testing.servers import RunningServer, running_server
 from tests.unit.cli.conftest import Sandlot
+from tests.unit.cli.proxy import Network, network
 from tests.unit.cli.terminal import Screen, screen
 
 pytestmark = [pytest.mark.engine, pytest.mark.needs_engine("bubblewrap")]
@@ -93,6 +94,49 @@ def test_three_times_the_way_out_leaves_and_the_sandbox_stays(place: Place) -> N
         assert shown.ended() == 128 + signal.SIGHUP
         assert shown.modes() == before
     assert place.sandlot("exec", "box", "--", "true") == 0
+
+
+@pytest.fixture(scope="module")
+def far(server: RunningServer, clean: dict[str, str]) -> Iterator[tuple[Network, Place]]:
+    """A network that can be cut, and a sandbox called box behind it."""
+    del server  # which skips where no box can be started
+    with (
+        running_server("--allow-host", "127.0.0.1", "--pool", "0") as running,
+        network(running.url) as between,
+    ):
+        place = Place({**clean, "SANDLOT_URL": between.url}, [])
+        assert place.sandlot("create", "box") == 0
+        yield between, place
+
+
+def test_it_comes_back_to_its_program_when_the_connection_is_lost(far: tuple[Network, Place]) -> None:
+    between, place = far
+    program = "echo up; read x; echo then $x; stty size; exit 6"
+    with _screen(place, "shell", "box", "--", "sh", "-c", program) as shown:
+        before = shown.modes()
+        shown.until("up")
+        between.cut()
+        shown.until("the connection was lost")
+        shown.resize(40, 111)
+        between.mend()
+        shown.until("back again")
+        shown.type("on\n")
+        shown.until("then on\r\n40 111")
+        assert shown.ended() == 6
+        assert shown.modes() == before
+
+
+def test_a_terminal_that_is_gone_is_told(far: tuple[Network, Place]) -> None:
+    between, place = far
+    with _screen(place, "shell", "box", "--", "sh", "-c", "echo up; read x") as shown:
+        shown.until("up")
+        between.cut()
+        shown.until("the connection was lost")
+        here = Place({**place.env, "SANDLOT_URL": between.server}, [])
+        assert here.sandlot("delete", "box") == 0
+        between.mend()
+        shown.until("'box'")
+        assert shown.ended() == 125
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

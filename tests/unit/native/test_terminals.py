@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from socket import SHUT_RDWR
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -132,6 +136,90 @@ def test_a_terminal_ends_with_its_sandbox(call: Calls, server: RunningServer) ->
         call("DELETE", path)
         frames, code = _rest(socket)
     assert (json.loads(frames[-1])["reason"], code) == ("box_died", 1000)
+
+
+@contextmanager
+def _opened(server: RunningServer, box: str, *words: str) -> Iterator[tuple[ClientConnection, str]]:
+    """A terminal that is kept, and the path by which it is taken up again."""
+    query = "&".join(f"cmd={quote(word)}" for word in words)
+    with _open(server, f"{box}/terminal?resume=true&{query}") as socket:
+        name = json.loads(socket.recv(timeout=10))["terminal"]
+        yield socket, f"{box}/terminals/{name}"
+
+
+@contextmanager
+def _back(server: RunningServer, path: str, after: int) -> Iterator[tuple[ClientConnection, int]]:
+    """The terminal again, and how many bytes were missed."""
+    with _open(server, f"{path}?after={after}", subprotocols=["sandlot.terminal.v1"]) as socket:
+        told = json.loads(socket.recv(timeout=10))
+        assert (told["event"], told["after"], path.endswith(told["terminal"])) == ("resumed", after, True)
+        yield socket, told["missed"]
+
+
+def _lose(connection: ClientConnection) -> None:
+    """End the connection without a word, as a network does."""
+    connection.socket.shutdown(SHUT_RDWR)
+
+
+def test_who_loses_the_connection_comes_back_and_misses_nothing(server: RunningServer, box: str) -> None:
+    program = "stty -echo; echo one; read x; echo got $x; read x; exit 5"
+    with _opened(server, box, "sh", "-c", program) as (first, path):
+        seen = _seen(first, b"one\r\n")
+        _lose(first)
+    with _back(server, path, 0) as (second, missed):
+        assert (_seen(second, b"one\r\n"), missed) == (seen, 0)
+        second.send(b"two\n")
+        seen += _seen(second, b"got two\r\n")
+        _lose(second)
+    for number in range(2):  # its end is told again, for a while
+        with _back(server, path, len(seen)) as (last, missed):
+            if number == 0:
+                last.send(b"\n")
+            frames, code = _rest(last)
+        assert (json.loads(frames[-1])["exitCode"], missed, code) == (5, 0, 1000)
+
+
+def test_what_was_missed_beyond_what_is_kept_is_counted(server: RunningServer, call: Calls, box: str) -> None:
+    program = "read x; head -c 1000000 /dev/zero | tr '\\0' x; echo; touch written; read x; echo end"
+    with _opened(server, box, "sh", "-c", f"stty -echo; echo up; {program}") as (socket, path):
+        seen = _seen(socket, b"up\r\n")
+        socket.send(b"\n")
+        _lose(socket)
+    until(lambda: call("GET", f"{box}/files/stat?path=written").status == 200)
+    with _back(server, path, len(seen)) as (again, missed):
+        again.send(b"\n")
+        rest = _seen(again, b"end")
+    assert missed > 500_000
+    assert rest.startswith(b"x" * 100_000)
+    assert missed + len(rest.partition(b"\r")[0]) == 1_000_000
+
+
+def test_a_second_client_takes_a_terminal_over(server: RunningServer, box: str) -> None:
+    with _opened(server, box, "sh", "-c", "echo up; read x") as (first, path):
+        seen = _seen(first, b"up\r\n")
+        with _back(server, path, len(seen)):
+            assert _rest(first) == ([], 4001)
+
+
+def test_who_closes_a_kept_terminal_ends_it(call: Calls, server: RunningServer, box: str) -> None:
+    with _opened(server, box, "sleep", "60") as (_, path):
+        assert _running(call, box)
+    until(lambda: not _running(call, box))
+    with _back(server, path, 0) as (again, _):
+        assert json.loads(_rest(again)[0][-1])["reason"] == "killed"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("nobody", 404), ("NAME?after=9999", 409), ("NAME?after=x", 400)]
+)
+def test_what_cannot_be_taken_up_is_told_before_the_handshake_ends(
+    server: RunningServer, box: str, path: str, status: int
+) -> None:
+    with _opened(server, box, "sleep", "60") as (_, here):
+        asked = f"{box}/terminals/{path.replace('NAME', here.rpartition('/')[2])}"
+        with pytest.raises(InvalidStatus) as refused, _open(server, asked):
+            pass
+    assert refused.value.response.status_code == status
 
 
 def _running(call: Calls, box: str) -> list[Any]:

@@ -15,7 +15,7 @@ from .registry import Runs
 from .rows import AFTER, BODY, BOX, COUNT, END, EVENTS, NOTHING, SANDBOX, SAVED, STREAM, WAIT
 from .rows_of_contexts import rows_of_contexts
 from .rows_of_files import ROWS_OF_FILES
-from .terminals import terminal
+from .terminals import Terminals
 from .translate import JSON
 
 _EXEC = SANDBOX + "/exec/{exec}"
@@ -152,10 +152,14 @@ _POOL = Operation(
 def routes(context: Context) -> Dialect:
     """The dialect that sandlot's own clients and NoxRunner's speak."""
     del context
-    table = operations()
+    table, terminals = operations(), Terminals()
+    sockets = (
+        WebSocketRoute(SANDBOX + "/terminal", terminals.open),
+        WebSocketRoute(SANDBOX + "/terminals/{terminal}", terminals.resume),
+    )
     return Dialect(
         "native",
-        [*served(table), WebSocketRoute(SANDBOX + "/terminal", terminal)],
+        [*served(table), *sockets],
         paths(table),
         schemas(table),
     )

@@ -1,7 +1,9 @@
 """Terminals: a command on a pseudo-terminal behind a WebSocket.
 
 Binary frames are bytes both ways. Text frames are JSON: the client's say {"resize": {"rows", "columns"}},
-the server's are the command's first and last events.
+the server's are the command's first and last events. A terminal that was opened with `resume` tells its name
+in the first; who loses the connection comes back with it and with the count of bytes that were seen, and is
+told first how many of those that followed were not kept.
 """
 
 from __future__ import annotations
@@ -16,19 +18,20 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.engine import Terminal
 from sandlot.contracts.errors import InvalidSpec
-from sandlot.contracts.events import Stderr, Stdout
+from sandlot.contracts.events import Exited, Failed, Started
 from sandlot.contracts.paths import identifier
-from sandlot.contracts.streams import ended
 from sandlot.server import answers
-from sandlot.server.access import demand, service_of
+from sandlot.server.access import caller_of, demand, service_of
 from sandlot.server.query import Query
 from sandlot.wire import values
-from sandlot.wire.events import NDJSON
-from sandlot.wire.fields import object_from
+from sandlot.wire.events import NDJSON, ndjson
+from sandlot.wire.fields import body_of, object_from
 
 from . import translate
+from .kept_terminals import Attendance, KeptTerminal, KeptTerminals, Parting
 from .manners import COMMANDS
 from .reading import refuse_hidden_slash, terminals_of
+from .registry import Key, new_key
 
 PROTOCOL = "sandlot.terminal.v1"
 PATIENCE = 60.0
@@ -40,25 +43,64 @@ _SHELL = ("/bin/sh",)
 _DONE = 1000
 _NOT_TAKEN = 1013  # "try again later", RFC 6455 and its registry of close codes
 _NOT_UNDERSTOOD = 1008  # a message that violates the policy of the endpoint
+_TAKEN_OVER = 4001  # of those that are for applications to define
+_WITH_A_WORD = frozenset((1000, 1001, 1005))
+"""What a client closes with that means to leave; everything else is a connection that was lost."""
 
 
-async def terminal(socket: WebSocket) -> None:
-    """WS /v1/sandboxes/{id}/terminal. What is wrong from the start is raised before the handshake ends."""
-    demand(socket, "write")
-    refuse_hidden_slash(socket)
-    name = identifier(socket.path_params["id"], "sandbox id")
-    command = _command(Query(socket.scope["query_string"]))
-    box = await service_of(socket).reach(name)
-    held = await terminals_of(box).open(command)
+class Terminals:
+    """The routes of terminals."""
+
+    def __init__(self) -> None:
+        """None is open."""
+        self._kept = KeptTerminals()
+
+    async def open(self, socket: WebSocket) -> None:
+        """WS /v1/sandboxes/{id}/terminal. What is wrong at the start is raised before the handshake ends."""
+        caller = demand(socket, "write")
+        refuse_hidden_slash(socket)
+        name = identifier(socket.path_params["id"], "sandbox id")
+        query = Query(socket.scope["query_string"])
+        command, is_kept = _command(query), query.flag("resume")
+        box = await service_of(socket).reach(name)
+        key = new_key(caller.owner, name)
+        kept = KeptTerminal(await terminals_of(box).open(command), key.number if is_kept else "")
+        if is_kept:
+            self._kept.add(key, kept)
+        await _attended(socket, kept, kept.attend(), translate.facts_of(box))
+
+    async def resume(self, socket: WebSocket) -> None:
+        """WS /v1/sandboxes/{id}/terminals/{terminal}?after=BYTES. Raises NotFound, Conflict."""
+        demand(socket, "write")
+        refuse_hidden_slash(socket)
+        name = identifier(socket.path_params["id"], "sandbox id")
+        after = Query(socket.scope["query_string"]).count("after", 0)
+        box = await service_of(socket).reach(name)
+        kept = self._kept.find(Key(caller_of(socket).owner, name, socket.path_params["terminal"]))
+        await _attended(socket, kept, kept.attend(after), translate.facts_of(box), after)
+
+
+async def _attended(
+    socket: WebSocket,
+    kept: KeptTerminal,
+    who: Attendance,
+    facts: Mapping[str, Any],
+    after: int | None = None,
+) -> None:
+    """Have *who* see and type at *kept* while it stays; *after* is what one that came back had seen."""
+    parting = Parting(0, comes_back=True)
     try:
         await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
-        code, reason = await _conversation(socket, held, translate.facts_of(box))
-        if code:
-            await socket.close(code, _short(reason))
+        if after is not None:
+            told = {"event": "resumed", "terminal": kept.name, "after": after, "missed": who.missed}
+            await socket.send_text(body_of(told).decode("ascii"))
+        parting = await _conversation(socket, kept, who, facts)
+        if parting.code:
+            await socket.close(parting.code, _short(parting.reason))
     except WebSocketDisconnect:
         return
     finally:
-        await held.close()
+        await kept.leave(who, comes_back=parting.comes_back)
 
 
 def _command(query: Query) -> Command:
@@ -74,40 +116,46 @@ def _command(query: Query) -> Command:
     )
 
 
-async def _conversation(socket: WebSocket, held: Terminal, facts: Mapping[str, Any]) -> tuple[int, str]:
-    """Tell and listen until one side has had enough: the code to close with, and why; 0 is a client gone."""
-    telling = asyncio.ensure_future(_tell(socket, held, facts))
-    listening = asyncio.ensure_future(_listen(socket, held))
+async def _conversation(
+    socket: WebSocket, kept: KeptTerminal, who: Attendance, facts: Mapping[str, Any]
+) -> Parting:
+    """Tell and listen until one side has had enough."""
+    telling = asyncio.ensure_future(_tell(socket, kept, who, facts))
+    listening = asyncio.ensure_future(_listen(socket, kept.terminal))
     try:
         await asyncio.wait([telling, listening], return_when=asyncio.FIRST_COMPLETED)
+        if telling.done() and isinstance(telling.exception(), WebSocketDisconnect):
+            return await listening  # which hears how the client left
     finally:
         await answers.cancelled([telling, listening])
     return (listening if telling.cancelled() else telling).result()
 
 
-async def _tell(socket: WebSocket, held: Terminal, facts: Mapping[str, Any]) -> tuple[int, str]:
+async def _tell(socket: WebSocket, kept: KeptTerminal, who: Attendance, facts: Mapping[str, Any]) -> Parting:
     number = 0
-    async with ended(held.events()) as events:
-        async for event in events:
-            number += 1
-            if isinstance(event, Stdout):
-                await socket.send_bytes(event.data)
-            elif not isinstance(event, Stderr):
-                line = COMMANDS.written(NDJSON, number, event, "", facts)
-                await socket.send_text(line.decode("ascii").rstrip())
-    return _DONE, ""
+    while (told := await kept.told(who)) is not None:
+        number += 1
+        if isinstance(told, bytes):
+            await socket.send_bytes(told)
+            continue
+        named = {"terminal": kept.name} if kept.name and isinstance(told, Started) else None
+        line = ndjson(number, told, **named) if named else COMMANDS.written(NDJSON, number, told, "", facts)
+        await socket.send_text(line.decode("ascii").rstrip())
+        if isinstance(told, (Exited, Failed)):
+            return Parting(_DONE)
+    return Parting(_TAKEN_OVER, "another client has come in its place", comes_back=True)
 
 
-async def _listen(socket: WebSocket, held: Terminal) -> tuple[int, str]:
+async def _listen(socket: WebSocket, held: Terminal) -> Parting:
     while (message := await socket.receive())["type"] != "websocket.disconnect":
         try:
             async with asyncio.timeout(PATIENCE):
                 await _take(held, message)
         except TimeoutError:
-            return _NOT_TAKEN, f"the program took no input for {PATIENCE:g} s"
+            return Parting(_NOT_TAKEN, f"the program took no input for {PATIENCE:g} s")
         except InvalidSpec as error:
-            return _NOT_UNDERSTOOD, error.message
-    return 0, ""
+            return Parting(_NOT_UNDERSTOOD, error.message)
+    return Parting(0, comes_back=message.get("code") not in _WITH_A_WORD)
 
 
 async def _take(held: Terminal, message: Message) -> None:
