@@ -8,14 +8,12 @@ from typing import NoReturn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
-from starlette.convertors import StringConvertor
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 _PLAIN = (Route, WebSocketRoute)
-_DEEPEST = 16  # slashes of a path for which the routes are sorted out once
 _SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 
 
@@ -29,13 +27,12 @@ class Routing:
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         """Over *routes* of both kinds."""
         self._plain = [route for route in routes if type(route) in _PLAIN]
-        self._by_depth: dict[int, list[BaseRoute]] = {}
         self._described = _described([route for route in routes if type(route) not in _PLAIN])
         self.routes: Sequence[BaseRoute] = [*self._plain, *self._described.routes]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_known = False
-        for route in self._candidates(scope["path"].count("/")):
+        for route in self._plain:
             match, about = route.matches(scope)
             if match is Match.FULL:
                 scope.update(about)
@@ -45,20 +42,6 @@ class Routing:
         if is_known:
             raise _method_not_allowed(self._plain, scope)
         await self._described(scope, receive, send)
-
-    def _candidates(self, depth: int) -> list[BaseRoute]:
-        """The routes that a path with so many slashes may have: asking all of them takes its time."""
-        if depth > _DEEPEST:
-            return self._plain
-        if depth not in self._by_depth:
-            self._by_depth[depth] = [route for route in self._plain if _may_have(route, depth)]
-        return self._by_depth[depth]
-
-
-def _may_have(route: BaseRoute, depth: int) -> bool:
-    assert isinstance(route, _PLAIN)  # noqa: S101 - there are no others
-    is_fixed = all(type(each) is StringConvertor for each in route.param_convertors.values())
-    return not is_fixed or route.path.count("/") == depth
 
 
 def _described(routes: Sequence[BaseRoute]) -> FastAPI:
