@@ -69,7 +69,7 @@ def run(
     """
     ask = None if call is None else call.ask(source)
     source = source if ask is None else ask.program
-    stage = _stages.pop() if _stages else _entered(Stage(archive))
+    stage = _stages.pop() if _stages else _entered(archive)
     if stage.environ != env:
         _become_environment(env)
     main, before, _hidden = stage.main, stage.before, stage.hidden
@@ -85,7 +85,10 @@ def run(
     ending.finish(status, main, before)
 
 
-def _entered(stage: Stage) -> Stage:
+def _entered(archive: str) -> Stage:
+    """The stage of a program that begins in a fork of its own, with standard streams of any kind."""
+    stage = _foreseen.pop() if _foreseen else Stage(archive)
+    stage.forget_pipes()
     stage.enter()
     return stage
 

@@ -49,6 +49,10 @@ class Stage:
         with descriptors.Stood((reading, writing, writing)):
             self._streams.append(_opened({}))
 
+    def forget_pipes(self) -> None:
+        """The standard streams may be anything."""
+        self._streams.clear()
+
     def enter(self) -> None:
         """Set it, in the process of the program."""
         self.hidden = [sys.stdin, sys.stdout, sys.stderr]

@@ -33,6 +33,7 @@ def prepare() -> None:
     if "IPython" not in sys.modules or _prepared:
         return
     main, path, displayhook = sys.modules["__main__"], list(sys.path), sys.displayhook
+    __import__("getpass")  # of which every context takes a function's place
     _prepared.append(ipython_parts.made())
     for name in _BUILTINS:
         vars(builtins).pop(name, None)
