@@ -25,6 +25,13 @@ DEFAULT_OUTPUT = Bytes(2**20)
 """Bytes of standard output and standard error, taken together, that are told of one cell."""
 
 
+CHART = "application/vnd.sandlot.chart+json"
+"""A chart as data: {version, title, axes: [{title, x, y, series: [{type, label, points, x, y, ...}]}]}."""
+
+TABLE = "application/vnd.sandlot.table+json"
+"""A table as data: {version, schema: {fields, index}, index, rows, shape, truncated, memoryBytes}."""
+
+
 class CellStatus(enum.Enum):
     """How a cell ended. After `DIED` and `TIMEOUT` its context may be gone: ask `Context.ended`."""
 
@@ -196,6 +203,24 @@ class CellResult:
     def representations(self, mime: str) -> Tuple[Any, ...]:
         """Everything shown that has the form *mime*, such as image/png."""
         return tuple(bundle[mime] for bundle in self.bundles if mime in bundle)
+
+    @property
+    def charts(self) -> Tuple[Mapping[str, Any], ...]:
+        """Everything shown that came with a CHART, as data.
+
+        Plain mappings, as the box told them and no more to be believed than its text. They are not made
+        into types: they are bounded JSON, mostly passed on as such, and tell what a library draws, which
+        grows without us.
+        """
+        return self._objects(CHART)
+
+    @property
+    def tables(self) -> Tuple[Mapping[str, Any], ...]:
+        """Everything shown that came with a TABLE: schema, first rows and size; mappings as in `charts`."""
+        return self._objects(TABLE)
+
+    def _objects(self, mime: str) -> Tuple[Mapping[str, Any], ...]:
+        return tuple(each for each in self.representations(mime) if isinstance(each, dict))
 
     def to_json(self) -> Dict[str, Any]:
         """As the HTTP API tells it: camelCase, milliseconds."""
