@@ -97,6 +97,7 @@ def test_a_plot_looks_right_and_says_what_it_shows(context: Context) -> None:
             "title": "hills",
             "x": {"label": "way", "scale": "linear"},
             "y": {"label": "height", "scale": "linear"},
+            "legend": ["uphill"],
             "series": [
                 {
                     "type": "line",
@@ -228,6 +229,8 @@ pandas.DataFrame(columns, index=pandas.Index(['p', 'q'], name='key'))"""
     assert (len(large["rows"]), len(large["rows"][0])) == (20, 20)
     (series,) = told(context, "pandas.Series([3], name='s')").tables
     assert (series["schema"]["fields"][0]["name"], series["rows"]) == ("s", [[3]])
+    (unnamed,) = told(context, "pandas.Series([1j])").tables
+    assert unnamed["schema"]["fields"] == [{"name": None, "type": "any", "dtype": "complex128"}]
 
 
 def test_displays_are_updated_and_cleared(context: Context) -> None:

@@ -49,6 +49,9 @@ def _axes(axes: Any, allowance: Allowance) -> Dict[str, Any]:
     told: Dict[str, Any] = {"title": text(axes.get_title()), "x": across.described(), "y": up.described()}
     if axes.name != "rectilinear":
         told["projection"] = text(axes.name)
+    if axes.get_legend() is not None:
+        # Told apart from the series: a legend of texts alone does not say whose they are.
+        told["legend"] = [text(each.get_text()) for each in axes.get_legend().get_texts()[:_MOST_SERIES]]
     if axes.name not in _PLANE:
         return {**told, "series": plot_series.unknown(_artists(axes))}
     reader = plot_series.Reader(axes, across, up, allowance)

@@ -29,13 +29,14 @@ _TYPES_BY_NAME = {"string": "string", "str": "string", "category": "string", "bo
 def table(value: Any) -> Dict[str, Any]:
     """The data of a DataFrame or a Series; raises whatever its parts raise."""
     frame = value.to_frame() if value.ndim == 1 else value
+    names = [value.name] if value.ndim == 1 else frame.columns[:MOST_COLUMNS]
     rows, columns = frame.shape
     shown = frame.iloc[:MOST_ROWS, :MOST_COLUMNS]
     cells = [[_cell(each) for each in shown.iloc[:, at].tolist()] for at in range(shown.shape[1])]
     return {
         "version": VERSION,
         "schema": {
-            "fields": [_field(name, shown.iloc[:, at].dtype) for at, name in enumerate(shown.columns)],
+            "fields": [_field(name, shown.iloc[:, at].dtype) for at, name in enumerate(names)],
             "index": [_field(name, kind) for name, kind in _levels(frame.index)],
         },
         "index": [_cell(each) for each in shown.index.tolist()],
