@@ -74,7 +74,7 @@ class AgentBox(BoxFiles, BoxProcesses, BoxContexts):
         self.failover: tuple[str, ...] = ()
         self._facts, self._calls = facts, greeted.calls
         self._contexts: dict[str, BoxContext] = {}
-        self._spills = Spills(self)
+        self.spills = Spills(self)
         self._feeders: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Ending] | None = None

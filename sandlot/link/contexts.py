@@ -24,7 +24,8 @@ class BoxContexts:
 
     _calls: Calls
     _contexts: dict[str, BoxContext]
-    _spills: Spills
+    spills: Spills
+    """Where output goes that is too long to be told."""
     _opening = 0
 
     def _fields(self, command: Command, limit: int) -> dict[str, Any]:
@@ -49,7 +50,7 @@ class BoxContexts:
             lambda: self._start_interpreter(spec),
             interpreter,
             lambda: self._forget_context(name),
-            self._spills,
+            self.spills,
         )
         self._contexts[name] = context
         return context
