@@ -68,6 +68,7 @@ class CellFold:
             duration=end.duration,
             dropped=end.dropped,
             detail=end.detail,
+            spilled=end.spilled,
         )
 
     def _clear(self) -> None:

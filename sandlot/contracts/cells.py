@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from .errors import InvalidSpec
@@ -23,6 +24,13 @@ LARGEST_ANSWER = 65_536
 
 DEFAULT_OUTPUT = Bytes(2**20)
 """Bytes of standard output and standard error, taken together, that are told of one cell."""
+
+
+CHART = "application/vnd.sandlot.chart+json"
+"""A chart as data: {version, title, axes: [{title, x, y, series: [{type, label, points, x, y, ...}]}]}."""
+
+TABLE = "application/vnd.sandlot.table+json"
+"""A table as data: {version, schema: {fields, index}, index, rows, shape, truncated, memoryBytes}."""
 
 
 class CellStatus(enum.Enum):
@@ -50,7 +58,7 @@ class Cell:
     When it is over the cell is interrupted, and if it does not end by that the context is killed. A *silent*
     cell tells no result, is not counted and not kept in the history. Without *allow_input* a cell that asks
     for input gets an exception. `output_limit` is bytes of both streams together: what is more is told by
-    its first and its last half, with a note between them.
+    its first and its last half, with a note between them, and all of it is in a file of the box (Spilled).
     """
 
     code: str
@@ -141,10 +149,32 @@ class Cleared:
 
 
 @dataclass(frozen=True)
+class Spilled:
+    """Where all output of a cell is that was too long to be told: a file in the box, to be read in pieces.
+
+    Both streams as they came, in UTF-8, *size* bytes. Unless it *is_whole* the end is missing: a file is
+    bounded too. The box may remove it like any other, and the files of later cells take its place.
+    """
+
+    path: PurePosixPath
+    size: int
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
+class OutputPage:
+    """A piece of a spilled output; *following* is the offset of the next in bytes, None after the last."""
+
+    text: str
+    following: Optional[int]
+
+
+@dataclass(frozen=True)
 class Finished:
     """The cell is over: always the last event, exactly one.
 
     `duration` is seconds from Begun. `dropped` is how many bytes of output were left out in the middle.
+    `spilled` says where they are; None when nothing was dropped, or the box had no place for them.
     `detail` says for DIED, and for a TIMEOUT that took the context along, how the context ended.
     """
 
@@ -153,6 +183,7 @@ class Finished:
     duration: float = 0.0
     dropped: int = 0
     detail: Optional[str] = None
+    spilled: Optional[Spilled] = None
 
 
 CellEvent = Union[Begun, Streamed, Displayed, Resulted, InputAsked, Raised, Cleared, Finished]
@@ -175,6 +206,7 @@ class CellResult:
     duration: float = 0.0
     dropped: int = 0
     detail: Optional[str] = None
+    spilled: Optional[Spilled] = None
 
     @property
     def ok(self) -> bool:
@@ -197,6 +229,24 @@ class CellResult:
         """Everything shown that has the form *mime*, such as image/png."""
         return tuple(bundle[mime] for bundle in self.bundles if mime in bundle)
 
+    @property
+    def charts(self) -> Tuple[Mapping[str, Any], ...]:
+        """Everything shown that came with a CHART, as data.
+
+        Plain mappings, as the box told them and no more to be believed than its text. They are not made
+        into types: they are bounded JSON, mostly passed on as such, and tell what a library draws, which
+        grows without us.
+        """
+        return self._objects(CHART)
+
+    @property
+    def tables(self) -> Tuple[Mapping[str, Any], ...]:
+        """Everything shown that came with a TABLE: schema, first rows and size; mappings as in `charts`."""
+        return self._objects(TABLE)
+
+    def _objects(self, mime: str) -> Tuple[Mapping[str, Any], ...]:
+        return tuple(each for each in self.representations(mime) if isinstance(each, dict))
+
     def to_json(self) -> Dict[str, Any]:
         """As the HTTP API tells it: camelCase, milliseconds."""
         return {
@@ -210,7 +260,13 @@ class CellResult:
             "durationMs": round(self.duration * 1000, 3),
             "droppedBytes": self.dropped,
             "detail": self.detail,
+            "spilled": None if self.spilled is None else spilled_to_json(self.spilled),
         }
+
+
+def spilled_to_json(spilled: Spilled) -> Dict[str, Any]:
+    """As the HTTP API tells it."""
+    return {"path": str(spilled.path), "size": spilled.size, "isWhole": spilled.is_whole}
 
 
 def _display(shown: Displayed) -> Dict[str, Any]:

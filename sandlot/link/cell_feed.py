@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from sandlot.contracts.cells import CellEvent, Displayed, Finished, Raised, Resulted, Streamed
+from sandlot.contracts.cells import CellEvent, Displayed, Finished, Raised, Resulted, Spilled, Streamed
 from sandlot.wire import json_object
 
 from .budget import Budget
+from .spill import Spill
 
 _MOST_WAITING = 512
 _LONGEST = 65_536
@@ -19,9 +20,10 @@ _DISPLAYED = 64 * 2**20
 class CellFeed:
     """Events of one cell between its interpreter, who puts, and its reader, who gets."""
 
-    def __init__(self, limit: int) -> None:
-        """Let *limit* bytes of text through."""
+    def __init__(self, limit: int, spill: Spill | None = None) -> None:
+        """Let *limit* bytes of text through; *spill* gets all of it."""
         self.budget = Budget(limit)
+        self._spill = spill
         self._waiting: deque[CellEvent] = deque()
         self._room_to_show = _DISPLAYED
         self._changed = asyncio.Event()
@@ -31,6 +33,8 @@ class CellFeed:
 
     async def put(self, event: CellEvent) -> None:
         """Add what was told; waits while the reader is behind, unless `hurry` was called: then it is lost."""
+        if self._spill is not None and isinstance(event, Streamed) and not self.is_finished:
+            await self._spill.add(event.text)
         for each in self._admitted(event):
             while self._is_patient and len(self._waiting) >= _MOST_WAITING:
                 self._taken.clear()
@@ -48,15 +52,21 @@ class CellFeed:
             self._waiting.append(end)
             self._changed.set()
 
-    def rest(self) -> None:
-        """Add what was held back of the text: before Finished."""
-        for each in self.budget.rest():
+    async def rest(self) -> Spilled | None:
+        """Add what was held back of the text, before Finished; where all of it is when some was dropped."""
+        spilled = None
+        if self._spill is not None:
+            spilled = await self._spill.finish(is_wanted=self.budget.dropped > 0)
+        for each in self.budget.rest(spilled):
             self._add(each)
+        return spilled
 
     def hurry(self) -> None:
         """Wait for the reader no longer."""
         self._is_patient = False
         self._taken.set()
+        if self._spill is not None:
+            self._spill.hurry()
 
     async def get(self) -> CellEvent:
         """The next event."""

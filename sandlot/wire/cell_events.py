@@ -18,10 +18,13 @@ from sandlot.contracts.cells import (
     InputAsked,
     Raised,
     Resulted,
+    Spilled,
     Streamed,
     StreamName,
+    spilled_to_json,
 )
 from sandlot.contracts.events import Failed
+from sandlot.contracts.paths import sandbox_path
 
 from .fields import Fields, body_of, object_from
 from .stream_lines import LineReader
@@ -105,6 +108,7 @@ def _turn_to_json(event: Union[InputAsked, Raised, Cleared, Finished, Failed]) -
         "durationMs": round(event.duration * 1000, 3),
         "droppedBytes": event.dropped,
         "detail": event.detail,
+        "spilled": None if event.spilled is None else spilled_to_json(event.spilled),
     }
 
 
@@ -168,7 +172,13 @@ def _finished(fields: Fields) -> Finished:
         fields.number("durationMs", 0.0) / 1000,
         fields.count("droppedBytes", 0),
         readable(fields, "detail") if fields.has("detail") else None,
+        _spilled(fields.inner("spilled")) if fields.has("spilled") else None,
     )
+
+
+def _spilled(fields: Fields) -> Spilled:
+    path = fields.read("path", lambda: sandbox_path(fields.text("path")))
+    return Spilled(path, fields.count("size"), fields.flag("isWhole", default=True))
 
 
 _READERS: Dict[str, Callable[[Fields], TellableEvent]] = {

@@ -14,7 +14,7 @@ from .bundles import described
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Collection, Dict, List, Optional, Tuple
 
     from .interrupts import Loop
     from .outlet import Outlet
@@ -90,14 +90,19 @@ class PlainShell:
         update: bool = False,
         raw: bool = False,
         metadata: Optional[Dict[str, Any]] = None,
+        include: Optional[Collection[str]] = None,
+        exclude: Optional[Collection[str]] = None,
         **_rest: Any,
     ) -> Optional[Handle]:
-        """Show *values*; with a *display_id* (True: a new one) what can be updated by the handle returned."""
+        """Show *values*, in some types only when they are given, but for those to *exclude*.
+
+        With a *display_id* (True: a new one) they can be updated by the handle returned.
+        """
         if display_id is True:
             self._displays += 1
             display_id = f"display-{self._displays}"
         for value in values:
-            data, own = (value, {}) if raw else described(value)
+            data, own = (value, {}) if raw else described(value, include or None, exclude or ())
             self._outlet.display(data, {**own, **(metadata or {})}, display_id=display_id, update=update)
         return None if display_id is None else Handle(self, str(display_id))
 

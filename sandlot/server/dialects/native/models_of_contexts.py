@@ -114,6 +114,14 @@ class CellError(Told):
     traceback: list[str]
 
 
+class Spilled(Told):
+    """A file of the sandbox with all output of a cell, of which too much came to be told."""
+
+    path: str
+    size: Count
+    is_whole: bool
+
+
 class CellResult(Told):
     """What a cell brought forth; one that fails is a result too."""
 
@@ -127,6 +135,7 @@ class CellResult(Told):
     duration_ms: _Milliseconds
     dropped_bytes: Count
     detail: str | None
+    spilled: Spilled | None
 
 
 class Completions(Told):
