@@ -98,13 +98,15 @@ class Displayed:
     """Something shown: by `display()`, by a plot, by a pager.
 
     With *update* it takes the place of everything shown under the same *display_id* before, also by earlier
-    cells. *metadata* goes by MIME type too.
+    cells. *metadata* goes by MIME type too. *paged* is what a pager shows, such as help: beside the cell's output,
+    where there is such a place.
     """
 
     data: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     display_id: Optional[str] = None
     update: bool = False
+    paged: bool = False
 
 
 @dataclass(frozen=True)

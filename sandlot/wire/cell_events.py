@@ -46,6 +46,7 @@ def cell_event_to_json(event: TellableEvent) -> Dict[str, Any]:
             **_bundle(event),
             "displayId": event.display_id,
             "update": event.update,
+            "paged": event.paged,
         }
     if isinstance(event, Resulted):
         return {"event": "result", **_bundle(event), "executionCount": event.execution_count}
@@ -130,6 +131,7 @@ def _display(fields: Fields) -> Displayed:
         by_name(fields, "metadata"),
         readable(fields, "displayId") if fields.has("displayId") else None,
         fields.flag("update", default=False),
+        fields.flag("paged", default=False),
     )
 
 

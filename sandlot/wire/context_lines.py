@@ -177,7 +177,8 @@ def _streamed(value: Mapping[str, Any]) -> Streamed:
 
 def _displayed(value: Mapping[str, Any]) -> Displayed:
     known = None if value.get("id") is None else _text(value, "id", _LONGEST_WORD)
-    return Displayed(_bundle(value, "data"), _bundle(value, "metadata"), known, _flag(value, "update"))
+    flags = {"update": _flag(value, "update"), "paged": "paged" in value and _flag(value, "paged")}
+    return Displayed(_bundle(value, "data"), _bundle(value, "metadata"), known, **flags)
 
 
 def _resulted(value: Mapping[str, Any]) -> Resulted:

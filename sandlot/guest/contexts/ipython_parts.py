@@ -190,7 +190,7 @@ class ShellPart(_Base):
         self.outlet.error(type(error).__name__, _text_of(error), list(told.format()))
 
     def _page(self, _self: Any, data: Any, *_rest: Any, **_more: Any) -> None:
-        self.outlet.display(data if isinstance(data, dict) else {"text/plain": str(data)})
+        self.outlet.display(data if isinstance(data, dict) else {"text/plain": str(data)}, paged=True)
 
     def completions(self, code: str, cursor: int) -> Tuple[List[str], int, int, Dict[str, Any]]:
         """Matches, the characters they replace, and their types."""

@@ -49,9 +49,10 @@ class Outlet:
         *,
         display_id: Optional[str] = None,
         update: bool = False,
+        paged: bool = False,
     ) -> None:
         """Something shown."""
-        event = {"event": "display", "id": display_id, "update": update}
+        event = {"event": "display", "id": display_id, "update": update, "paged": paged}
         self._bundle(event, data, metadata)
 
     def result(self, data: Mapping[str, Any], metadata: Optional[Mapping[str, Any]], count: int) -> None:

@@ -57,6 +57,7 @@ cell_events: st.SearchStrategy[TellableEvent] = (
 )
 EVENTS = (
     Displayed({"image/png": "aGk="}, {"image/png": {"width": 1}}, "d"),
+    Displayed({"text/plain": "help"}, paged=True),
     Raised("ValueError", "no", ("a", "b")),
     Finished(CellStatus.ERROR, 3, 0.25, 7, "x"),
     Resulted({"text/plain": "1"}, {}, 3),

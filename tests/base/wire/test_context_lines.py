@@ -37,6 +37,10 @@ TABLE = [
         '{"event":"display","id":"a","update":true,"data":{"text/plain":"x"},"metadata":{"w":1}}',
         Displayed({"text/plain": "x"}, {"w": 1}, "a", update=True),
     ),
+    (
+        '{"event":"display","id":null,"update":false,"paged":true,"data":{"text/plain":"x"},"metadata":{}}',
+        Displayed({"text/plain": "x"}, paged=True),
+    ),
     ('{"event":"result","count":3,"data":{},"metadata":{}}', Resulted({}, {}, 3)),
     ('{"event":"ask","prompt":"? ","password":true}', InputAsked("? ", password=True)),
     ('{"event":"error","name":"E","value":"v","traceback":["a","b"]}', Raised("E", "v", ("a", "b"))),
@@ -55,6 +59,7 @@ REFUSED = [
     '{"event":"done","id":true,"status":"ok","count":2}',
     '{"event":"display","id":5,"update":true,"data":{},"metadata":{}}',
     '{"event":"display","id":null,"update":1,"data":{},"metadata":{}}',
+    '{"event":"display","id":null,"update":true,"paged":null,"data":{},"metadata":{}}',
     '{"event":"display","id":null,"update":true,"data":{"text/plain":5},"metadata":{}}',
     '{"event":"display","id":null,"update":true,"data":{"":"x"},"metadata":{}}',
     '{"event":"display","id":null,"update":true,"data":{"text/\\u0001":"x"},"metadata":{}}',
@@ -80,7 +85,7 @@ _VALUES = st.recursive(
     max_leaves=6,
 )
 _NAMES = ["ready", "begun", "done", "reply", "text", "display", "result", "ask", "error", "clear", "x"]
-_FIELDS = ["id", "count", "status", "stream", "text", "data", "metadata", "update", "traceback", "features"]
+_FIELDS = ["id", "count", "status", "stream", "text", "data", "metadata", "update", "paged", "traceback", "features"]
 
 
 @given(st.sampled_from(_NAMES), st.dictionaries(st.sampled_from(_FIELDS), _VALUES))
