@@ -8,7 +8,7 @@ from typing import Any
 
 from sandlot.contracts.cells import LARGEST_CELL, Cell, sound_text
 from sandlot.contracts.errors import InvalidSpec
-from sandlot.contracts.quantity import Bytes
+from sandlot.contracts.quantity import Bytes, Seconds
 
 _LARGEST_COUNT = 2**53
 
@@ -22,12 +22,12 @@ class Question:
     detail: int = 0
 
 
-def cell_from(content: Mapping[str, Any], output_limit: Bytes) -> Cell:
-    """The cell of an execute_request. It has no timeout: who sent it may interrupt it."""
+def cell_from(content: Mapping[str, Any], output_limit: Bytes, timeout: Seconds | None = None) -> Cell:
+    """The cell of an execute_request. It needs no timeout: who sent it may interrupt it."""
     silent = flag(content, "silent", default=False)
     return Cell(
         text(content, "code"),
-        None,
+        timeout,
         store_history=flag(content, "store_history", default=True) and not silent,
         silent=silent,
         allow_input=flag(content, "allow_stdin", default=True),

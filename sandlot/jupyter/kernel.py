@@ -13,10 +13,19 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from sandlot.contracts.cells import Begun, Cell, CellEvent, CellStatus, Finished, InputAsked, Raised
+from sandlot.contracts.cells import (
+    Begun,
+    Cell,
+    CellEvent,
+    CellStatus,
+    Displayed,
+    Finished,
+    InputAsked,
+    Raised,
+)
 from sandlot.contracts.contexts import Context, ContextEnding
 from sandlot.contracts.errors import Conflict, InvalidSpec, SandlotError, Unsupported
-from sandlot.contracts.quantity import Bytes
+from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.contracts.streams import ended
 
 from . import asked as reading
@@ -58,12 +67,16 @@ class Kernel:
         *,
         revives: bool = False,
         output_limit: Bytes = OUTPUT_LIMIT,
+        timeout: Seconds | None = None,
     ) -> None:
-        """Nothing is served before `serve` runs; *publish* and the replies' senders must not raise."""
+        """Nothing is served before `serve` runs; *publish* and the replies' senders must not raise.
+
+        *timeout* bounds every cell.
+        """
         self.context = context
         self.execution_state = "starting"
         self._maker, self._publish = maker, publish
-        self._revives, self._output_limit = revives, output_limit
+        self._revives, self._output_limit, self._timeout = revives, output_limit, timeout
         self._shell, self._aside = Waiting(), Waiting()
         self._turn, self._restarts = asyncio.Lock(), asyncio.Lock()
         self._life = self._deaths = self._count = 0
@@ -199,8 +212,9 @@ class Kernel:
         if asked.is_aborted:
             return told.aborted(self._count)
         content = asked.message.content
-        cell, stops = reading.cell_from(content, self._output_limit), reading.stops_on_error(content)
-        end, raised = await self._run(cell, asked)
+        cell = reading.cell_from(content, self._output_limit, self._timeout)
+        stops, pages = reading.stops_on_error(content), list[Displayed]()
+        end, raised = await self._run(cell, asked, pages)
         failure = told.failure_of(end, raised)
         self._count = end.execution_count
         if failure is None:
@@ -209,9 +223,9 @@ class Kernel:
             await self._tell(Telling("error", told.error_of(failure)), asked.message)
         if end.status is CellStatus.DIED or (failure is not None and stops and not cell.silent):
             self._abort()
-        return told.execute_reply(end, failure)
+        return told.execute_reply(end, failure, pages)
 
-    async def _run(self, cell: Cell, asked: Asked) -> tuple[Finished, Raised | None]:
+    async def _run(self, cell: Cell, asked: Asked, pages: list[Displayed]) -> tuple[Finished, Raised | None]:
         raised = None
         end = Finished(CellStatus.DIED, self._count)
         try:
@@ -223,6 +237,8 @@ class Kernel:
                         raised = event
                     elif isinstance(event, Begun):
                         self._count = event.execution_count
+                    elif isinstance(event, Displayed) and event.paged:
+                        pages.append(event)
                     await self._pass_on(event, cell, asked)
         finally:
             self._asking = None

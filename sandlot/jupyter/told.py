@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ def telling_of(event: CellEvent, cell: Cell) -> Telling | None:
         return None if cell.silent else Telling("execute_input", begun)
     if isinstance(event, Streamed):
         return Telling("stream", {"name": event.stream.value, "text": event.text})
-    if isinstance(event, Displayed):
+    if isinstance(event, Displayed) and not event.paged:
         return _display(event)
     if isinstance(event, Resulted):
         return Telling("execute_result", {"execution_count": event.execution_count, **_bundle(event)})
@@ -76,10 +76,11 @@ def failure_of(end: Finished, raised: Raised | None) -> Raised | None:
     return Raised(name, told, (f"{name}: {told}",))
 
 
-def execute_reply(end: Finished, failure: Raised | None) -> Content:
-    """The reply to an execute_request whose cell ended so."""
+def execute_reply(end: Finished, failure: Raised | None, pages: Sequence[Displayed] = ()) -> Content:
+    """The reply to an execute_request whose cell ended so; *pages* are what a pager showed of it."""
     count = {"execution_count": end.execution_count}
-    rest: Content = {"user_expressions": {}, "payload": []}
+    payload = [{"source": "page", "data": dict(each.data), "start": 0} for each in pages]
+    rest: Content = {"user_expressions": {}, "payload": payload}
     if failure is None:
         return {"status": "ok", **count, **rest}
     return {"status": "error", **count, **error_of(failure), **rest}

@@ -13,6 +13,7 @@ from sandlot.contracts.cells import (
     Cell,
     CellEvent,
     CellStatus,
+    Displayed,
     Finished,
     InputAsked,
     Raised,
@@ -32,6 +33,7 @@ from sandlot.contracts.contexts import (
     Judgement,
 )
 from sandlot.contracts.errors import Conflict, StartFailed
+from sandlot.contracts.quantity import Seconds
 from sandlot.jupyter.kernel import Kernel, KernelEnd
 from sandlot.jupyter.message import Channel, Maker, Message, message_from
 
@@ -69,6 +71,8 @@ class ScriptedContext:
     async def _told(self, cell: Cell) -> AsyncIterator[CellEvent]:
         if cell.code.startswith("print "):
             yield Streamed(StreamName.STDOUT, cell.code[6:])
+        elif cell.code == "page":
+            yield Displayed({"text/plain": "help"}, paged=True)
         elif cell.code == "fail":
             yield Raised("ValueError", "no", ("Traceback\n", "ValueError: no"))
             yield Finished(CellStatus.ERROR)
@@ -175,11 +179,11 @@ class Client:
 class Served:
     """A kernel that is being served."""
 
-    def __init__(self, *, revives: bool = False) -> None:
+    def __init__(self, *, revives: bool = False, timeout: Seconds | None = None) -> None:
         numbers = itertools.count()
         maker = Maker(lambda: f"told-{next(numbers)}", lambda: 0.5, session="kernel")
         self.context = ScriptedContext()
-        self.kernel = Kernel(self.context, maker, self._publish, revives=revives)
+        self.kernel = Kernel(self.context, maker, self._publish, revives=revives, timeout=timeout)
         self.client = Client(self.kernel, [])
         self.end: asyncio.Future[KernelEnd] = asyncio.ensure_future(self.kernel.serve())
 
@@ -189,9 +193,9 @@ class Served:
 
 
 @asynccontextmanager
-async def served(*, revives: bool = False) -> AsyncIterator[Served]:
+async def served(*, revives: bool = False, timeout: Seconds | None = None) -> AsyncIterator[Served]:
     """A kernel over a scripted context, with one client."""
-    found = Served(revives=revives)
+    found = Served(revives=revives, timeout=timeout)
     try:
         async with asyncio.timeout(5):
             yield found

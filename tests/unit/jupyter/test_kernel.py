@@ -8,6 +8,7 @@ import pytest
 
 from sandlot.contracts.contexts import ContextEnd
 from sandlot.contracts.errors import InvalidSpec, StartFailed
+from sandlot.contracts.quantity import Seconds
 from sandlot.jupyter import waiting
 from sandlot.jupyter.message import Message
 from tests.unit.jupyter.scripted import served
@@ -33,6 +34,28 @@ def test_reply_comes_after_the_output_and_after_idle() -> None:
             stream = await box.client.until("stream", asked)
             assert stream.content == {"name": "stdout", "text": "hello"}
             assert stream.header["date"] == "1970-01-01T00:00:00.500Z"
+
+    run(story())
+
+
+def test_what_a_pager_shows_is_told_in_the_reply() -> None:
+    async def story() -> None:
+        async with served() as box:
+            asked = await box.client.execute("page")
+            reply = await box.client.until("execute_reply", asked)
+            assert reply.content["payload"] == [
+                {"source": "page", "data": {"text/plain": "help"}, "start": 0}
+            ]
+            assert box.client.about(asked) == ["busy", "execute_input", "idle", "execute_reply"]
+
+    run(story())
+
+
+def test_every_cell_is_bounded_where_a_timeout_is_given() -> None:
+    async def story() -> None:
+        async with served(timeout=Seconds(3.0)) as box:
+            await box.client.until("execute_reply", await box.client.execute("1"))
+            assert [cell.timeout for cell in box.context.ran] == [3.0]
 
     run(story())
 

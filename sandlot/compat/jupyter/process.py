@@ -1,0 +1,66 @@
+"""A kernel as a process of its own, for clients that know no provisioners."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+from sandlot.jupyter.kernel import KernelEnd
+from sandlot.local.start import start
+
+from .connection import Connection, read
+from .front import Front
+from .household import stay
+from .wishes import Wishes
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+def run(path: Path, wishes: Wishes) -> int:
+    """Serve the connection file *path* until the kernel ends; 0 when it was told to end, else 1.
+
+    SIGINT interrupts the cell that runs, SIGTERM and SIGHUP end the kernel. Raises SandlotError kinds.
+    """
+    return asyncio.run(Process(read(path), wishes).run())
+
+
+class Process:
+    """The kernel of this process."""
+
+    def __init__(self, connection: Connection, wishes: Wishes) -> None:
+        """Nothing starts yet."""
+        self._connection, self._wishes = connection, wishes
+        self._front: Front | None = None
+        self._interrupts: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> int:
+        """Its exit code."""
+        loop = asyncio.get_running_loop()
+        serving = asyncio.ensure_future(self._serve())
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        for number in _ENDING:
+            loop.add_signal_handler(number, serving.cancel)
+        await asyncio.wait([serving])
+        if serving.cancelled():
+            return 0
+        return 0 if serving.result().ending is None else 1
+
+    async def _serve(self) -> KernelEnd:
+        local = start()
+        try:
+            lodging = stay(self._wishes, Path.cwd(), local)
+            try:
+                context = await lodging.open_context({})
+                self._front = Front(context, self._connection, self._wishes.longest())
+                return await self._front.serve()
+            finally:
+                await lodging.end()
+        finally:
+            await local.close()
+
+    def _interrupt(self) -> None:
+        if self._front is not None:
+            task = asyncio.ensure_future(self._front.interrupt())
+            self._interrupts.add(task)
+            task.add_done_callback(self._interrupts.discard)
