@@ -30,6 +30,7 @@ from sandlot.contracts.streams import ended
 
 from . import asked as reading
 from . import told
+from .joining import joined
 from .message import Channel, Maker, Message
 from .questions import QUESTIONS
 from .told import Telling
@@ -229,7 +230,7 @@ class Kernel:
         raised = None
         end = Finished(CellStatus.DIED, self._count)
         try:
-            async with ended(self.context.run(cell)) as events:
+            async with ended(joined(self.context.run(cell))) as events:
                 async for event in events:
                     if isinstance(event, Finished):
                         end = event

@@ -45,10 +45,10 @@ class Sockets:
         socket = self._context.socket(_KINDS[name])
         # No bound on what waits to be sent: a full queue would drop messages, not hold the cell up. How much
         # a cell tells is bounded, and the client that does not read is who started this.
-        socket.sndhwm = 0
-        socket.linger = _LINGER
+        socket.setsockopt(zmq.SNDHWM, 0)
+        socket.setsockopt(zmq.LINGER, _LINGER)
         # Whoever is on this machine can write here, and is not known before the signature is checked.
-        socket.maxmsgsize = _LARGEST
+        socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST)
         if name == "iopub":
             socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         socket.bind(endpoint)

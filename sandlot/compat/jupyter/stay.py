@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.contexts import Context
-from sandlot.contracts.errors import NotFound, SandlotError
+from sandlot.contracts.errors import NotFound, SandlotError, Unavailable
 from sandlot.contracts.service import Service
 from sandlot.sdk.plans import Plan
 from sandlot.sdk.powers import with_power
@@ -46,6 +46,8 @@ class Stay:
         try:
             with suppress(NotFound):
                 await self._service.delete(self.sandbox)
+        except Unavailable as error:  # its lease ends it
+            _log.warning("the sandbox %s is left to its server: %s", self.sandbox, error)
         finally:
             await self._service.close()
 
