@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sandlot.contracts.cells import Begun, Cell, CellEvent, CellStatus, Finished, InputAsked, Raised
-from sandlot.contracts.contexts import Context, ContextEnding
+from sandlot.contracts.contexts import Context, ContextEnd, ContextEnding
 from sandlot.contracts.errors import Conflict, InvalidSpec, SandlotError, Unsupported
 from sandlot.contracts.quantity import Bytes
 from sandlot.contracts.streams import ended
@@ -38,17 +38,23 @@ _SHUTDOWN: Final = "shutdown_request"
 
 @dataclass(frozen=True, slots=True)
 class KernelEnd:
-    """Why a kernel is no more: it was asked to go, with `is_restart` to be followed by another, or it died.
+    """Why a kernel is no more: a client asked it to go (`is_asked`), or it died.
 
-    `ending` is how its interpreter died, where that is known.
+    With `is_restart` the client wants another in its place. `ending` is how its interpreter died, where
+    that is known.
     """
 
+    is_asked: bool = False
     is_restart: bool = False
     ending: ContextEnding | None = None
 
 
 class Kernel:
-    """Serves a context. With *revives* an interpreter that died is started anew, as notebook servers do."""
+    """Serves a context.
+
+    With *revives* it does what a notebook server does for its kernels: an interpreter that died is started
+    anew, and so is one that was asked to go with `restart`.
+    """
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class Kernel:
         self._shell, self._aside = Waiting(), Waiting()
         self._turn, self._restarts = asyncio.Lock(), asyncio.Lock()
         self._life = self._deaths = self._count = 0
+        self._group: asyncio.TaskGroup | None = None
         self._asking: tuple[Asked, InputAsked] | None = None
         self._end: asyncio.Future[KernelEnd] = asyncio.get_running_loop().create_future()
 
@@ -75,6 +82,7 @@ class Kernel:
         await self._tell_state("starting")
         await self._tell_state("idle")
         async with asyncio.TaskGroup() as group:
+            self._group = group
             served = (self._serve_shell(), self._serve_aside(), self._watch())
             loops = [group.create_task(each) for each in served]
             try:
@@ -133,9 +141,13 @@ class Kernel:
 
     async def _died(self, ending: ContextEnding) -> None:
         self._deaths += 1
-        if not self._revives or self._deaths > MOST_DEATHS:
+        is_hopeless = ending.end is ContextEnd.BOX_DIED or self._deaths > MOST_DEATHS
+        if not self._revives or is_hopeless:
             await self._die(ending)
             return
+        await self._revived()
+
+    async def _revived(self) -> None:
         try:
             await self._restart()
         except SandlotError:
@@ -172,8 +184,18 @@ class Kernel:
             answer = _refusal(message, error)
         await self._tell(told.status("idle"), message)
         await self._answer(asked, answer)
-        if message.kind == _SHUTDOWN and not self._end.done():
-            self._end.set_result(KernelEnd(is_restart=message.content.get("restart") is True))
+        if message.kind == _SHUTDOWN:
+            self._leave(is_restart=message.content.get("restart") is True)
+
+    def _leave(self, *, is_restart: bool) -> None:
+        if is_restart and self._revives and self._group is not None:
+            self._group.create_task(self._revive())
+        elif not self._end.done():
+            self._end.set_result(KernelEnd(is_asked=True, is_restart=is_restart))
+
+    async def _revive(self) -> None:
+        async with self._restarts:
+            await self._revived()
 
     async def _answered(self, asked: Asked) -> Telling | None:
         message = asked.message

@@ -22,6 +22,7 @@ from .lifecycle import Phase
 OPEN = ("/healthz", "/readyz")
 """Routes that tell nothing worth a key: a supervisor asks them by whatever name it knows."""
 _SUBPROTOCOL = "sandlot.key."
+_SCHEMES = (b"bearer", b"token")  # the second is what Jupyter's clients say
 _IN_QUERY = (b"access_token=", b"api_key=", b"token=", b"key=")
 
 
@@ -154,7 +155,7 @@ def _token(scope: Scope) -> str | None:
     if named:
         return str(named[0][len(_SUBPROTOCOL) :])
     scheme, _space, token = values[0].partition(b" ")
-    if scheme.lower() != b"bearer":
+    if scheme.lower() not in _SCHEMES:
         raise Unauthorized(_WANTED)
     return str(token.strip().decode("latin-1"))
 
