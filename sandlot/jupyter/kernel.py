@@ -13,17 +13,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from sandlot.contracts.cells import (
-    Begun,
-    Cell,
-    CellEvent,
-    CellStatus,
-    Displayed,
-    Finished,
-    InputAsked,
-    Raised,
-)
-from sandlot.contracts.contexts import Context, ContextEnding
+from sandlot.contracts.cells import Begun, Cell, CellEvent, CellStatus, InputAsked
+from sandlot.contracts.contexts import Context, ContextEnd, ContextEnding
 from sandlot.contracts.errors import Conflict, InvalidSpec, SandlotError, Unsupported
 from sandlot.contracts.quantity import Bytes, Seconds
 from sandlot.contracts.streams import ended
@@ -48,17 +39,23 @@ _SHUTDOWN: Final = "shutdown_request"
 
 @dataclass(frozen=True, slots=True)
 class KernelEnd:
-    """Why a kernel is no more: it was asked to go, with `is_restart` to be followed by another, or it died.
+    """Why a kernel is no more: a client asked it to go (`is_asked`), or it died.
 
-    `ending` is how its interpreter died, where that is known.
+    With `is_restart` the client wants another in its place. `ending` is how its interpreter died, where
+    that is known.
     """
 
+    is_asked: bool = False
     is_restart: bool = False
     ending: ContextEnding | None = None
 
 
 class Kernel:
-    """Serves a context. With *revives* an interpreter that died is started anew, as notebook servers do."""
+    """Serves a context.
+
+    With *revives* it does what a notebook server does for its kernels: an interpreter that died is started
+    anew, and so is one that was asked to go with `restart`. *timeout* bounds every cell.
+    """
 
     def __init__(
         self,
@@ -70,10 +67,7 @@ class Kernel:
         output_limit: Bytes = OUTPUT_LIMIT,
         timeout: Seconds | None = None,
     ) -> None:
-        """Nothing is served before `serve` runs; *publish* and the replies' senders must not raise.
-
-        *timeout* bounds every cell.
-        """
+        """Nothing is served before `serve` runs; *publish* and the replies' senders must not raise."""
         self.context = context
         self.execution_state = "starting"
         self._maker, self._publish = maker, publish
@@ -81,6 +75,7 @@ class Kernel:
         self._shell, self._aside = Waiting(), Waiting()
         self._turn, self._restarts = asyncio.Lock(), asyncio.Lock()
         self._life = self._deaths = self._count = 0
+        self._group: asyncio.TaskGroup | None = None
         self._asking: tuple[Asked, InputAsked] | None = None
         self._end: asyncio.Future[KernelEnd] = asyncio.get_running_loop().create_future()
 
@@ -89,6 +84,7 @@ class Kernel:
         await self._tell_state("starting")
         await self._tell_state("idle")
         async with asyncio.TaskGroup() as group:
+            self._group = group
             served = (self._serve_shell(), self._serve_aside(), self._watch())
             loops = [group.create_task(each) for each in served]
             try:
@@ -147,9 +143,13 @@ class Kernel:
 
     async def _died(self, ending: ContextEnding) -> None:
         self._deaths += 1
-        if not self._revives or self._deaths > MOST_DEATHS:
+        is_hopeless = ending.end is ContextEnd.BOX_DIED or self._deaths > MOST_DEATHS
+        if not self._revives or is_hopeless:
             await self._die(ending)
             return
+        await self._revived()
+
+    async def _revived(self) -> None:
         try:
             await self._restart()
         except SandlotError:
@@ -186,8 +186,18 @@ class Kernel:
             answer = _refusal(message, error)
         await self._tell(told.status("idle"), message)
         await self._answer(asked, answer)
-        if message.kind == _SHUTDOWN and not self._end.done():
-            self._end.set_result(KernelEnd(is_restart=message.content.get("restart") is True))
+        if message.kind == _SHUTDOWN:
+            self._leave(is_restart=message.content.get("restart") is True)
+
+    def _leave(self, *, is_restart: bool) -> None:
+        if is_restart and self._revives and self._group is not None:
+            self._group.create_task(self._revive())
+        elif not self._end.done():
+            self._end.set_result(KernelEnd(is_asked=True, is_restart=is_restart))
+
+    async def _revive(self) -> None:
+        async with self._restarts:
+            await self._revived()
 
     async def _answered(self, asked: Asked) -> Telling | None:
         message = asked.message
@@ -214,36 +224,30 @@ class Kernel:
             return told.aborted(self._count)
         content = asked.message.content
         cell = reading.cell_from(content, self._output_limit, self._timeout)
-        stops, pages = reading.stops_on_error(content), list[Displayed]()
-        end, raised = await self._run(cell, asked, pages)
-        failure = told.failure_of(end, raised)
+        stops = reading.stops_on_error(content)
+        outcome = await self._run(cell, asked)
+        end, failure = outcome.end, outcome.failure
         self._count = end.execution_count
         if failure is None:
             self._deaths = 0
-        elif failure is not raised:
+        elif failure is not outcome.raised:
             await self._tell(Telling("error", told.error_of(failure)), asked.message)
         if end.status is CellStatus.DIED or (failure is not None and stops and not cell.silent):
             self._abort()
-        return told.execute_reply(end, failure, pages)
+        return outcome.reply
 
-    async def _run(self, cell: Cell, asked: Asked, pages: list[Displayed]) -> tuple[Finished, Raised | None]:
-        raised = None
-        end = Finished(CellStatus.DIED, self._count)
+    async def _run(self, cell: Cell, asked: Asked) -> told.Outcome:
+        outcome = told.Outcome(self._count)
         try:
             async with ended(joined(self.context.run(cell))) as events:
                 async for event in events:
-                    if isinstance(event, Finished):
-                        end = event
-                    elif isinstance(event, Raised):
-                        raised = event
-                    elif isinstance(event, Begun):
+                    outcome.add(event)
+                    if isinstance(event, Begun):
                         self._count = event.execution_count
-                    elif isinstance(event, Displayed) and event.paged:
-                        pages.append(event)
                     await self._pass_on(event, cell, asked)
         finally:
             self._asking = None
-        return end, raised
+        return outcome
 
     async def _pass_on(self, event: CellEvent, cell: Cell, asked: Asked) -> None:
         if isinstance(event, InputAsked):

@@ -24,6 +24,7 @@ LARGEST_HEADER: Final = 8192
 
 Channel = Literal["shell", "control", "stdin", "iopub"]
 CHANNELS: Final[Mapping[str, Channel]] = {each: each for each in get_args(Channel)}
+_LEAST_WEIGHT: Final = 48  # of any Python object that holds something
 _WORDS: Final = ("msg_id", "msg_type")
 _OTHER_WORDS: Final = ("session", "username")
 
@@ -43,6 +44,12 @@ class Message:
     def kind(self) -> str:
         """Its type, such as execute_request."""
         return str(self.header["msg_type"])
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes to hold; its parent's header is shared with others."""
+        values = (self.header, self.metadata, self.content)
+        return sum(map(len, self.buffers)) + sum(map(_weight, values))
 
 
 def message_from(channel: object, parts: Mapping[str, Any], buffers: tuple[bytes, ...] = ()) -> Message:
@@ -89,6 +96,16 @@ class Maker:
         """A message of the type *kind*, said because of the request *about*."""
         parent = {} if about is None else about.header
         return Message(channel, self.header(kind), parent, {}, content)
+
+
+def _weight(value: Any) -> int:
+    if isinstance(value, str):
+        return _LEAST_WEIGHT + len(value)
+    if isinstance(value, Mapping):
+        return sum(_weight(name) + _weight(each) for name, each in value.items()) + _LEAST_WEIGHT
+    if isinstance(value, (list, tuple)):
+        return sum(map(_weight, value)) + _LEAST_WEIGHT
+    return _LEAST_WEIGHT
 
 
 def _object(parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:

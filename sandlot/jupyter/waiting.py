@@ -16,7 +16,7 @@ MOST: Final = 4096
 """Requests that may wait."""
 
 LARGEST: Final = 32 * 2**20
-"""Characters of code that may wait."""
+"""Bytes that they may take together, about."""
 
 Send = Callable[[Message], Awaitable[None]]
 """Sends a message on its way; returns once the next may follow."""
@@ -29,12 +29,6 @@ class Asked:
     message: Message
     reply: Send
     is_aborted: bool = False
-
-    @property
-    def size(self) -> int:
-        """Characters of its code."""
-        code = self.message.content.get("code")
-        return len(code) if isinstance(code, str) else 0
 
 
 class Waiting:
@@ -51,10 +45,10 @@ class Waiting:
 
     def put(self, asked: Asked) -> None:
         """Add it at the end. Raises Conflict when there is no room."""
-        if len(self._asked) >= MOST or self._size + asked.size > LARGEST:
+        if len(self._asked) >= MOST or self._size + asked.message.weight > LARGEST:
             raise Conflict(f"{len(self._asked)} requests wait in this kernel already: wait for some to end")
         self._asked.append(asked)
-        self._size += asked.size
+        self._size += asked.message.weight
         self._changed.set()
 
     async def get(self) -> Asked:
@@ -63,5 +57,5 @@ class Waiting:
             self._changed.clear()
             await self._changed.wait()
         found = self._asked.popleft()
-        self._size -= found.size
+        self._size -= found.message.weight
         return found

@@ -20,7 +20,9 @@ from .metrics import Metrics
 
 GROUP = "sandlot.dialects"
 """The entry points that name dialects; each is a `Callable[[Context], Dialect]`."""
-_FROM_SOURCE = {name: f"sandlot.server.dialects.{name}:routes" for name in ("native", "sandbox_runtime")}
+_FROM_SOURCE = {
+    name: f"sandlot.server.dialects.{name}:routes" for name in ("jupyter", "native", "sandbox_runtime")
+}
 _log = logging.getLogger(__name__)
 
 

@@ -13,7 +13,6 @@ from sandlot.contracts.cells import (
     Cell,
     CellEvent,
     CellStatus,
-    Displayed,
     Finished,
     InputAsked,
     Raised,
@@ -71,8 +70,6 @@ class ScriptedContext:
     async def _told(self, cell: Cell) -> AsyncIterator[CellEvent]:
         if cell.code.startswith("print "):
             yield Streamed(StreamName.STDOUT, cell.code[6:])
-        elif cell.code == "page":
-            yield Displayed({"text/plain": "help"}, paged=True)
         elif cell.code == "fail":
             yield Raised("ValueError", "no", ("Traceback\n", "ValueError: no"))
             yield Finished(CellStatus.ERROR)

@@ -38,19 +38,6 @@ def test_reply_comes_after_the_output_and_after_idle() -> None:
     run(story())
 
 
-def test_what_a_pager_shows_is_told_in_the_reply() -> None:
-    async def story() -> None:
-        async with served() as box:
-            asked = await box.client.execute("page")
-            reply = await box.client.until("execute_reply", asked)
-            assert reply.content["payload"] == [
-                {"source": "page", "data": {"text/plain": "help"}, "start": 0}
-            ]
-            assert box.client.about(asked) == ["busy", "execute_input", "idle", "execute_reply"]
-
-    run(story())
-
-
 def test_every_cell_is_bounded_where_a_timeout_is_given() -> None:
     async def story() -> None:
         async with served(timeout=Seconds(3.0)) as box:
