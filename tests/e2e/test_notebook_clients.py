@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +37,19 @@ def talk() -> Iterator[Talk]:
     """A kernel that the tests of this file share; each leaves it alive."""
     with talking() as found:
         yield found
+
+
+@pytest.fixture
+def shown() -> Iterator[Path]:
+    """A directory that boxes of another uid can read, with a file `data/seen.txt`."""
+    place = Path(tempfile.mkdtemp(prefix="sandlot-notebook-"))
+    try:
+        place.chmod(0o755)
+        (place / "data").mkdir(mode=0o755)
+        (place / "data" / "seen.txt").write_text("shown", encoding="utf-8")
+        yield place
+    finally:
+        shutil.rmtree(place)
 
 
 def is_alive(manager: KernelManager) -> bool:
@@ -133,20 +148,16 @@ def test_messages_that_are_not_signed_with_the_key_are_dropped(
 
 
 def test_nothing_of_the_host_is_seen_but_what_the_kernelspec_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shown: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_OF_THE_HOST", "s")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "seen.txt").write_text("shown", encoding="utf-8")
-    for place in (tmp_path, *list(tmp_path.parents)[:3], tmp_path / "data"):
-        place.chmod(0o755)
     folder = notebooks.install("showing", environment=ENVIRONMENT, mounts=("data:/mnt/data",), workdir="/mnt")
     notebooks.rewrite(folder, env={"TOLD": "$SECRET_OF_THE_HOST!"})
-    with talking("showing", cwd=str(tmp_path)) as shown:
-        assert shown.printed("print(open('data/seen.txt').read())") == "shown\n"
+    with talking("showing", cwd=str(shown)) as boxed:
+        assert boxed.printed("print(open('data/seen.txt').read())") == "shown\n"
         secret = "os.environ['TOLD'], os.environ.get('SECRET_OF_THE_HOST')"
-        assert shown.printed(f"import os; print({secret}, os.listdir('/workspace'))") == "s! None []\n"
-        assert shown.run("open('data/seen.txt', 'w')")[0]["ename"] in ("OSError", "PermissionError")
+        assert boxed.printed(f"import os; print({secret}, os.listdir('/workspace'))") == "s! None []\n"
+        assert boxed.run("open('data/seen.txt', 'w')")[0]["ename"] in ("OSError", "PermissionError")
 
 
 @pytest.mark.usefixtures("talk")
