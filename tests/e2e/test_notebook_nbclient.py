@@ -96,7 +96,7 @@ def test_cell_that_takes_too_long_is_interrupted() -> None:
 
 def test_kernel_that_died_is_restarted_by_its_manager_with_its_files() -> None:
     async def story() -> None:
-        config = Config({"KernelRestarter": {"time_to_dead": 0.1, "random_ports_until_alive": False}})
+        config = Config({"KernelRestarter": {"time_to_dead": 0.1}})
         manager = AsyncIOLoopKernelManager(kernel_name="sandlot", config=config)
         await manager.start_kernel()
         client = manager.client()

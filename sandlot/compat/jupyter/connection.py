@@ -58,6 +58,10 @@ class Connection:
         """The same at *ports*."""
         return replace(self, ports=dict(ports))
 
+    def anywhere(self) -> Connection:
+        """The same at ports that are free."""
+        return self.at(dict.fromkeys(CHANNELS, 0))
+
     def facts(self) -> dict[str, Any]:
         """As jupyter_client tells a connection."""
         ports = {f"{name}_port": self.ports[name] for name in CHANNELS}

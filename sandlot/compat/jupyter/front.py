@@ -21,22 +21,21 @@ from sandlot.contracts.quantity import Seconds
 from sandlot.jupyter.kernel import Kernel, KernelEnd
 from sandlot.jupyter.message import Maker, Message, message_from
 
-from .connection import Connection
 from .sockets import Sockets
 
 _log = logging.getLogger(__name__)
 _REQUESTS: Final = ("shell", "control", "stdin")
 _SUBSCRIBED: Final = b"\x01"
+_LONGEST_TOPIC: Final = 256
 
 
 class Front:
-    """A context and the sockets it is reached by. Made on the loop it lives on; `serve` it once."""
+    """A context, and the sockets it is reached by, which others open and close; on their loop, once."""
 
-    def __init__(self, context: Context, connection: Connection, timeout: Seconds | None = None) -> None:
-        """Bind the sockets, so that `connection` is known. Raises Conflict when an address is taken."""
-        self._context = context
-        self._sockets = Sockets(connection)
-        self.connection = self._sockets.connection
+    def __init__(self, context: Context, sockets: Sockets, timeout: Seconds | None = None) -> None:
+        """Nothing is read before `serve`. *timeout* bounds every cell."""
+        self._context, self._sockets = context, sockets
+        self.connection = connection = sockets.connection
         self._session = Session(
             key=connection.key,
             signature_scheme=connection.scheme,
@@ -49,7 +48,7 @@ class Front:
     async def serve(self) -> KernelEnd:
         """Serve until the kernel ends: because a client asked for that, or with its interpreter.
 
-        The context is closed then, and the last messages are out.
+        The context is closed then.
         """
         loops = [
             asyncio.ensure_future(each) for each in (*map(self._take, _REQUESTS), self._beat(), self._greet())
@@ -63,7 +62,6 @@ class Front:
             for each in loops:
                 each.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
-            await self._sockets.close()
             await self.kill()
         return end
 
@@ -96,7 +94,7 @@ class Front:
         """Welcome who subscribes to iopub, who knows by that that nothing is missed from now on (JEP 65)."""
         while True:
             for said in await self._sockets.receive("iopub"):
-                if said.startswith(_SUBSCRIBED):
+                if said.startswith(_SUBSCRIBED) and len(said) <= _LONGEST_TOPIC:
                     topic = said[1:]
                     content = {"subscription": topic.decode("utf-8", "replace")}
                     await self._send([topic], self._maker.message("iopub", "iopub_welcome", content))

@@ -12,6 +12,7 @@ from sandlot.local.start import start
 from .connection import Connection, read
 from .front import Front
 from .household import stay
+from .sockets import Sockets
 from .wishes import Wishes
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -50,11 +51,13 @@ class Process:
         local = start()
         try:
             lodging = stay(self._wishes, Path.cwd(), local)
+            sockets = Sockets(self._connection)
             try:
                 context = await lodging.open_context({})
-                self._front = Front(context, self._connection, self._wishes.longest())
+                self._front = Front(context, sockets, self._wishes.longest())
                 return await self._front.serve()
             finally:
+                await sockets.close()
                 await lodging.end()
         finally:
             await local.close()

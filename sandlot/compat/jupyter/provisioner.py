@@ -17,12 +17,13 @@ from typing import Any, Final, TypeVar, cast
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
-from sandlot.contracts.errors import InvalidSpec, Unsupported
+from sandlot.contracts.errors import Conflict, InvalidSpec, Unsupported
 from sandlot.jupyter.kernel import KernelEnd
 
 from .connection import Connection, connection_from
 from .front import Front
 from .household import Household
+from .sockets import Sockets
 from .stay import Stay
 from .wishes import wishes_from
 
@@ -37,7 +38,8 @@ Value = TypeVar("Value")
 class SandlotProvisioner(KernelProvisionerBase):
     """One kernel. What jupyter_client calls its process is the interpreter in the sandbox.
 
-    A restart makes another interpreter in the same sandbox, whose files stay; `cleanup` ends the sandbox.
+    A restart makes another interpreter in the same sandbox, whose files stay, at the same sockets, so that no
+    client has to connect anew and miss what comes meanwhile. `cleanup` ends all of it.
     """
 
     def __init__(self, **given: Any) -> None:
@@ -49,6 +51,7 @@ class SandlotProvisioner(KernelProvisionerBase):
         self._wishes = wishes_from({name: given[name] for name in given if name not in _TRAITS})
         self._household: Household | None = None
         self._stay: Stay | None = None
+        self._sockets: Sockets | None = None
         self._front: Front | None = None
         self._life: Future[KernelEnd] | None = None
         self._signal = 0
@@ -112,6 +115,8 @@ class SandlotProvisioner(KernelProvisionerBase):
         connection = connection_from(facts)
         env = {name: kwargs["env"][name] for name in self.kernel_spec.env}
         directory = _directory(kwargs.get("cwd"))
+        if self._life is not None and not self._life.done():
+            raise Conflict("the kernel has not ended yet: end it before it is launched anew")
         if self._household is None:
             self._household = Household.join()
         try:
@@ -141,10 +146,24 @@ class SandlotProvisioner(KernelProvisionerBase):
             self._stay = await self._household.stay(self._wishes, directory)
         context = await self._stay.open_context(env)
         try:
-            return Front(context, connection, self._wishes.longest())
+            self._sockets = sockets = await self._bound(connection)
         except BaseException:
             await context.close()
             raise
+        return Front(context, sockets, self._wishes.longest())
+
+    async def _bound(self, connection: Connection) -> Sockets:
+        """Those there are, also when the client wants any that are free; else new ones."""
+        there = self._sockets
+        if there is None:
+            return Sockets(connection)
+        if connection not in (there.connection, there.connection.anywhere()):
+            await there.close()
+            return Sockets(connection)
+        # What the last interpreter was told, and did not hear, is not for this one: to shut down, say.
+        await there.forget("control")
+        await there.forget("stdin")
+        return there
 
     async def _there(self, work: Coroutine[Any, Any, Value]) -> Value:
         """The result of *work* on the loop of the household."""
@@ -161,8 +180,10 @@ class SandlotProvisioner(KernelProvisionerBase):
                 await self._there(stay.end())
             if life is not None:  # which ends with its sandbox, if it has not ended yet
                 await asyncio.wait([asyncio.wrap_future(life)], timeout=_PATIENCE)
+            if self._sockets is not None:
+                await self._there(self._sockets.close())
         finally:
-            self._stay = self._household = None
+            self._stay = self._household = self._sockets = None
             if household is not None:
                 await household.leave()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import zmq
@@ -64,6 +65,12 @@ class Sockets:
     async def send(self, channel: str, parts: Sequence[bytes]) -> None:
         """Send a message; it goes nowhere when nobody is there."""
         await self._sockets[channel].send_multipart(list(parts))
+
+    async def forget(self, channel: str) -> None:
+        """Drop what came on *channel* and was not received."""
+        with suppress(zmq.Again):
+            while True:
+                await self._sockets[channel].recv_multipart(zmq.NOBLOCK)
 
     async def close(self) -> None:
         """Let what was sent leave, and free the addresses."""
