@@ -44,6 +44,7 @@ def jupyter() -> argparse.ArgumentParser:
     listed.add_argument("--json", action="store_true", help="print one JSON document")
     uninstall = verbs.add_parser("uninstall", help="remove a kernelspec")
     uninstall.add_argument("name", metavar="NAME")
+    uninstall.add_argument("--json", action="store_true", help="print what was removed as one JSON document")
     kernel = verbs.add_parser(
         "kernel", help="be a kernel: what a kernelspec starts where no provisioner is known"
     )

@@ -59,7 +59,10 @@ def _uninstall(options: argparse.Namespace) -> int:
     from sandlot.compat.jupyter import kernelspec
 
     gone = kernelspec.uninstall(options.name)
-    render.say(f"the kernel {gone.name} is removed")
+    if options.json:
+        render.document(gone.to_json())
+    else:
+        render.say(f"the kernel {gone.name} is removed")
     return 0
 
 

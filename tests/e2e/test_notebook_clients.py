@@ -192,7 +192,7 @@ def test_a_kernelspec_that_cannot_be_is_refused() -> None:
 
 
 def test_sandbox_of_a_server_ends_with_its_kernel() -> None:
-    with running_server() as server:
+    with running_server("--pool", "0") as server:
         notebooks.install("served", url=server.url, timeout="0.3s")
         with talking("served") as there:
             assert there.printed("print(1)") == "1\n"

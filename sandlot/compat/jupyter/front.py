@@ -50,20 +50,24 @@ class Front:
 
         The context is closed then.
         """
-        loops = [
-            asyncio.ensure_future(each) for each in (*map(self._take, _REQUESTS), self._beat(), self._greet())
-        ]
         end = KernelEnd(ending=ContextEnding(ContextEnd.BOX_DIED, "the service cannot be asked any more"))
         try:
-            end = await self._kernel.serve()
+            end = await self._served()
         except* SandlotError as errors:
             _log.warning("a kernel is lost: %s", errors.exceptions[0])
         finally:
-            for each in loops:
-                each.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
             await self.kill()
         return end
+
+    async def _served(self) -> KernelEnd:
+        async with asyncio.TaskGroup() as group:
+            heard = (*map(self._take, _REQUESTS), self._beat(), self._greet())
+            loops = [group.create_task(each) for each in heard]
+            try:
+                return await self._kernel.serve()
+            finally:
+                for each in loops:
+                    each.cancel()
 
     async def interrupt(self) -> None:
         """Interrupt the cell that runs, as Ctrl-C does."""
