@@ -41,7 +41,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 _LIVE = "live"
 _RUNTIME = "/workspace/se/"
-_KERNELS = "/api/kernels/"
 _TICKING = "i=0; while :; do i=$((i+1)); echo $i; echo $i > tick; sleep 0.05; done"
 _STREAMED_SECONDS = 20.0
 """How long a streamed command without a reader is used: the server kills it after thirty seconds."""
@@ -96,8 +95,7 @@ class Stage:
         self.session = requests.Session()
         self.met = self.asked = 0
         self._pod = ""
-        self._names: dict[str, str] = {"id": _LIVE, "context": "default"}
-        self._kernel = ""
+        self._names: dict[str, str] = {"id": _LIVE, "context": "default", "kernel": "none"}
         self._streamed = 0.0
 
     def ask(self, method: str, path: str, **more: Any) -> requests.Response:
@@ -114,7 +112,7 @@ class Stage:
         if zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 2:
             return
         self.met += 1
-        names = {"id": self._live_kernel()} if case.path.startswith(_KERNELS) else self._alive()
+        names = {"id": self._live_kernel()} if case.path.startswith("/api/") else self._alive()
         for name in case.path_parameters:
             if name in names:  # what lives has no name for a path
                 case.path_parameters[name] = names[name]
@@ -131,10 +129,9 @@ class Stage:
         if case.path.endswith("/processes") and response.status_code == 201:
             path = f"/v1/sandboxes/{_LIVE}/processes/{response.json()['process']}/signal"
             self.ask("POST", path, json={"signal": 9})
-        if case.path == "/api/kernels" and response.status_code == 201:
-            self.ask("DELETE", f"/api/kernels/{response.json()['id']}")
-        if case.path.endswith("/contexts") and response.status_code == 201:
-            self.ask("DELETE", f"/v1/sandboxes/{_LIVE}/contexts/{response.json()['id']}")
+        if case.path.endswith(("/contexts", "/kernels")) and response.status_code == 201:
+            place = "/api/kernels" if case.path.startswith("/api") else f"/v1/sandboxes/{_LIVE}/contexts"
+            self.ask("DELETE", f"{place}/{response.json()['id']}")
 
     def close(self) -> None:
         """Delete every sandbox there is."""
@@ -158,9 +155,9 @@ class Stage:
         return self._names
 
     def _live_kernel(self) -> str:
-        if self.ask("GET", _KERNELS + self._kernel).status_code != 200 or not self._kernel:
-            self._kernel = self.ask("POST", "/api/kernels", json={}).json()["id"]
-        return self._kernel
+        if self.ask("GET", "/api/kernels/" + self._names["kernel"]).status_code != 200:
+            self._names["kernel"] = str(self.ask("POST", "/api/kernels", json={}).json()["id"])
+        return self._names["kernel"]
 
     def _start(self) -> str:
         asked = {"cmd": ["sh", "-c", _TICKING]}
@@ -297,8 +294,7 @@ def test_the_document_has_an_operation_for_every_route_but_the_websockets(
         for verb in set(getattr(route, "methods", ()))
     }
     sockets = [route.path for route in routes if isinstance(route, WebSocketRoute)]
-    # OpenAPI has no word for them.
-    assert sockets == ["/api/kernels/{id}/channels", "/v1/sandboxes/{id}/terminal"]
+    assert sockets == ["/api/kernels/{id}/channels", "/v1/sandboxes/{id}/terminal"]  # no word of OpenAPI's
     assert set(_operations(told)) == served
     assert set(_operations(api.raw_schema)) == served
     assert api.statistic.operations.total == len(served)
