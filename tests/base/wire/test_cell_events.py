@@ -13,6 +13,7 @@ from sandlot.contracts.cells import (
     CellStatus,
     Cleared,
     Displayed,
+    Evaluated,
     Finished,
     InputAsked,
     Raised,
@@ -20,6 +21,7 @@ from sandlot.contracts.cells import (
     Spilled,
     Streamed,
     StreamName,
+    Suggested,
 )
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.events import Failed
@@ -43,7 +45,9 @@ PLACES = (PurePosixPath("/tmp/.sandlot-output/1.txt"), PurePosixPath("/workspace
 cell_events: st.SearchStrategy[TellableEvent] = (
     st.builds(Begun, counts)
     | st.builds(Streamed, st.sampled_from(StreamName), texts)
-    | st.builds(Displayed, bundles, bundles, st.none() | texts, st.booleans())
+    | st.builds(Displayed, bundles, bundles, st.none() | texts, st.booleans(), st.booleans())
+    | st.builds(Suggested, texts, st.booleans())
+    | st.builds(Evaluated, texts, bundles, bundles, st.none() | st.builds(Raised, texts, texts))
     | st.builds(Resulted, bundles, bundles, counts)
     | st.builds(InputAsked, texts, st.booleans())
     | st.builds(Raised, names, texts, st.lists(texts, max_size=2).map(tuple))

@@ -54,7 +54,7 @@ async def terminal(socket: WebSocket) -> None:
         await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
         code, reason = await _conversation(socket, held, translate.facts_of(box))
         if code:
-            await socket.close(code, _short(reason))
+            await socket.close(code, answers.short_reason(reason))
     except WebSocketDisconnect:
         return
     finally:
@@ -119,8 +119,3 @@ async def _take(held: Terminal, message: Message) -> None:
     size = values.size_from(fields.raw("resize"), "resize")
     fields.end()
     await held.resize(size)
-
-
-def _short(reason: str) -> str:
-    """*reason* as a close frame holds it: 123 bytes (RFC 6455, 5.5)."""
-    return reason.encode("ascii", "replace")[:123].decode("ascii")
