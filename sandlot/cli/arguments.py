@@ -7,7 +7,7 @@ from typing import Callable, Dict
 
 from sandlot import settings
 
-from . import arguments_bench, arguments_sandboxes, arguments_server
+from . import arguments_bench, arguments_jupyter, arguments_sandboxes, arguments_server
 from .parsing import add_config, add_handler, parser_of
 
 SETTINGS = (
@@ -135,4 +135,5 @@ PARSERS: Dict[str, Callable[[], argparse.ArgumentParser]] = {
     **arguments_sandboxes.PARSERS,
     **arguments_server.PARSERS,
     **arguments_bench.PARSERS,
+    **arguments_jupyter.PARSERS,
 }

@@ -103,7 +103,8 @@ class Shower:
         if end.status is CellStatus.DIED:
             render.say(f"the interpreter died: {end.detail or 'nobody tells how'}")
         if end.dropped:
-            render.say(f"{end.dropped} bytes of output were left out in the middle")
+            where = "" if end.spilled is None else f"; {end.spilled.path} in the sandbox has all of it"
+            render.say(f"{end.dropped} bytes of output were left out in the middle{where}")
 
 
 def _plain(data: Mapping[str, Any]) -> str:

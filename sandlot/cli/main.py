@@ -35,6 +35,7 @@ VERBS: Dict[str, _Verb] = {
     "pool": _Verb("what a server keeps ready, and how often that was enough"),
     "serve": _Verb("give sandboxes to others over HTTP", _OLDEST),
     "key": _Verb("create, list and revoke a server's API keys", _OLDEST),
+    "jupyter": _Verb("kernels in sandboxes for the notebooks of this machine", _OLDEST),
     "doctor": _Verb("what this machine can enforce, just proven, and what is missing", _OLDEST),
     "bench": _Verb("measure what sandlot promises, beside baselines", _OLDEST),
     "env": _Verb("create, list and remove the Pythons that sandboxes see", _OLDEST),

@@ -1,4 +1,4 @@
-"""Cell: one piece of code for a context, and the events it brings forth: one union of eight kinds.
+"""Cell: one piece of code for a context, and the events it brings forth: one union of ten kinds.
 
 The words are those of Jupyter's messages where they mean the same
 (https://jupyter-client.readthedocs.io/en/stable/messaging.html), the values are plain: a *bundle* maps MIME
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from .errors import InvalidSpec
@@ -21,8 +22,18 @@ LARGEST_CELL = 4 * 2**20
 LARGEST_ANSWER = 65_536
 """Characters one answer to `input()` may have."""
 
+MOST_EXPRESSIONS = 100
+"""Expressions one cell may ask the values of."""
+
 DEFAULT_OUTPUT = Bytes(2**20)
 """Bytes of standard output and standard error, taken together, that are told of one cell."""
+
+
+CHART = "application/vnd.sandlot.chart+json"
+"""A chart as data: {version, title, axes: [{title, x, y, series: [{type, label, points, x, y, ...}]}]}."""
+
+TABLE = "application/vnd.sandlot.table+json"
+"""A table as data: {version, schema: {fields, index}, index, rows, shape, truncated, memoryBytes}."""
 
 
 class CellStatus(enum.Enum):
@@ -50,7 +61,8 @@ class Cell:
     When it is over the cell is interrupted, and if it does not end by that the context is killed. A *silent*
     cell tells no result, is not counted and not kept in the history. Without *allow_input* a cell that asks
     for input gets an exception. `output_limit` is bytes of both streams together: what is more is told by
-    its first and its last half, with a note between them.
+    its first and its last half, with a note between them, and all of it is in a file of the box (Spilled).
+    `expressions`, by any name, are evaluated after a cell that ended well, and told as Evaluated.
     """
 
     code: str
@@ -59,10 +71,16 @@ class Cell:
     silent: bool = False
     allow_input: bool = False
     output_limit: Bytes = DEFAULT_OUTPUT
+    expressions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what can be no cell. Raises InvalidSpec."""
         sound_text(self.code, LARGEST_CELL, "the code of a cell")
+        if len(self.expressions) > MOST_EXPRESSIONS:
+            raise InvalidSpec(f"a cell has {len(self.expressions)} expressions: {MOST_EXPRESSIONS} at most")
+        for name, expression in self.expressions.items():
+            sound_text(name, LARGEST_ANSWER, "the name of an expression")
+            sound_text(expression, LARGEST_ANSWER, "an expression")
 
 
 def sound_text(text: str, longest: int, what: str) -> str:
@@ -98,13 +116,14 @@ class Displayed:
     """Something shown: by `display()`, by a plot, by a pager.
 
     With *update* it takes the place of everything shown under the same *display_id* before, also by earlier
-    cells. *metadata* goes by MIME type too.
+    cells. *metadata* goes by MIME type too. What is *paged* is to be read beside the output, as `name?` is.
     """
 
     data: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     display_id: Optional[str] = None
     update: bool = False
+    paged: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +153,24 @@ class Raised:
 
 
 @dataclass(frozen=True)
+class Suggested:
+    """Code to begin the next cell with; with *replace* it is to take the place of this cell's code."""
+
+    code: str
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The value of the cell's expression called *name*: a bundle, or the *error* that it ended with."""
+
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    error: Optional[Raised] = None
+
+
+@dataclass(frozen=True)
 class Cleared:
     """Forget the output of this cell so far; with *wait* only when the next comes."""
 
@@ -141,10 +178,32 @@ class Cleared:
 
 
 @dataclass(frozen=True)
+class Spilled:
+    """Where all output of a cell is that was too long to be told: a file in the box, to be read in pieces.
+
+    Both streams as they came, in UTF-8, *size* bytes. Unless it *is_whole* the end is missing: a file is
+    bounded too. The box may remove it like any other, and the files of later cells take its place.
+    """
+
+    path: PurePosixPath
+    size: int
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
+class OutputPage:
+    """A piece of a spilled output; *following* is the offset of the next in bytes, None after the last."""
+
+    text: str
+    following: Optional[int]
+
+
+@dataclass(frozen=True)
 class Finished:
     """The cell is over: always the last event, exactly one.
 
     `duration` is seconds from Begun. `dropped` is how many bytes of output were left out in the middle.
+    `spilled` says where they are; None when nothing was dropped, or the box had no place for them.
     `detail` says for DIED, and for a TIMEOUT that took the context along, how the context ended.
     """
 
@@ -153,9 +212,12 @@ class Finished:
     duration: float = 0.0
     dropped: int = 0
     detail: Optional[str] = None
+    spilled: Optional[Spilled] = None
 
 
-CellEvent = Union[Begun, Streamed, Displayed, Resulted, InputAsked, Raised, Cleared, Finished]
+CellEvent = Union[
+    Begun, Streamed, Displayed, Resulted, InputAsked, Raised, Suggested, Evaluated, Cleared, Finished
+]
 
 
 @dataclass(frozen=True)
@@ -175,6 +237,7 @@ class CellResult:
     duration: float = 0.0
     dropped: int = 0
     detail: Optional[str] = None
+    spilled: Optional[Spilled] = None
 
     @property
     def ok(self) -> bool:
@@ -197,6 +260,24 @@ class CellResult:
         """Everything shown that has the form *mime*, such as image/png."""
         return tuple(bundle[mime] for bundle in self.bundles if mime in bundle)
 
+    @property
+    def charts(self) -> Tuple[Mapping[str, Any], ...]:
+        """Everything shown that came with a CHART, as data.
+
+        Plain mappings, as the box told them and no more to be believed than its text. They are not made
+        into types: they are bounded JSON, mostly passed on as such, and tell what a library draws, which
+        grows without us.
+        """
+        return self._objects(CHART)
+
+    @property
+    def tables(self) -> Tuple[Mapping[str, Any], ...]:
+        """Everything shown that came with a TABLE: schema, first rows and size; mappings as in `charts`."""
+        return self._objects(TABLE)
+
+    def _objects(self, mime: str) -> Tuple[Mapping[str, Any], ...]:
+        return tuple(each for each in self.representations(mime) if isinstance(each, dict))
+
     def to_json(self) -> Dict[str, Any]:
         """As the HTTP API tells it: camelCase, milliseconds."""
         return {
@@ -210,7 +291,13 @@ class CellResult:
             "durationMs": round(self.duration * 1000, 3),
             "droppedBytes": self.dropped,
             "detail": self.detail,
+            "spilled": None if self.spilled is None else spilled_to_json(self.spilled),
         }
+
+
+def spilled_to_json(spilled: Spilled) -> Dict[str, Any]:
+    """As the HTTP API tells it."""
+    return {"path": str(spilled.path), "size": spilled.size, "isWhole": spilled.is_whole}
 
 
 def _display(shown: Displayed) -> Dict[str, Any]:

@@ -29,6 +29,7 @@ from .greeting import Greeted, greet
 from .life import Death, Life, Usage
 from .places import Places
 from .processes import BoxProcesses
+from .spill import Spills
 from .terminal import BoxTerminal
 from .value import Value
 
@@ -73,6 +74,7 @@ class AgentBox(BoxFiles, BoxProcesses, BoxContexts):
         self.failover: tuple[str, ...] = ()
         self._facts, self._calls = facts, greeted.calls
         self._contexts: dict[str, BoxContext] = {}
+        self.spills = Spills(self)
         self._feeders: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Ending] | None = None

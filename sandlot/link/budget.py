@@ -1,13 +1,10 @@
-"""How much of a cell's text is told: the first half at once, the last at the end, a note between them.
-
-What is left out is gone: keeping it in a file, to be paged through, is not built yet.
-"""
+"""How much of a cell's text is told: the first half at once, the last at the end, a note between them."""
 
 from __future__ import annotations
 
 from collections import deque
 
-from sandlot.contracts.cells import Streamed, StreamName
+from sandlot.contracts.cells import Spilled, Streamed, StreamName
 
 
 class Budget:
@@ -35,12 +32,13 @@ class Budget:
         self._hold(Streamed(event.stream, later))
         return Streamed(event.stream, now) if now else None
 
-    def rest(self) -> list[Streamed]:
-        """What is to be told at the end of the cell."""
+    def rest(self, spilled: Spilled | None = None) -> list[Streamed]:
+        """What is to be told at the end of the cell, all of whose text is in *spilled*."""
         held = list(self._tail)
         self._tail.clear()
         if self.dropped:
-            note = f"\n[... {self.dropped} bytes of output were left out ...]\n"
+            where = "" if spilled is None else f"; {spilled.path} has all of it"
+            note = f"\n[... {self.dropped} bytes of output were left out{where} ...]\n"
             held.insert(0, Streamed(held[0].stream if held else StreamName.STDOUT, note))
         return held
 

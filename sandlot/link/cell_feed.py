@@ -5,10 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from sandlot.contracts.cells import CellEvent, Displayed, Finished, Raised, Resulted, Streamed
+from sandlot.contracts.cells import (
+    CellEvent,
+    Displayed,
+    Evaluated,
+    Finished,
+    Raised,
+    Resulted,
+    Spilled,
+    Streamed,
+    Suggested,
+)
 from sandlot.wire import json_object
 
 from .budget import Budget
+from .spill import Spill
 
 _MOST_WAITING = 512
 _LONGEST = 65_536
@@ -19,9 +30,10 @@ _DISPLAYED = 64 * 2**20
 class CellFeed:
     """Events of one cell between its interpreter, who puts, and its reader, who gets."""
 
-    def __init__(self, limit: int) -> None:
-        """Let *limit* bytes of text through."""
+    def __init__(self, limit: int, spill: Spill | None = None) -> None:
+        """Let *limit* bytes of text through; *spill* gets all of it."""
         self.budget = Budget(limit)
+        self._spill = spill
         self._waiting: deque[CellEvent] = deque()
         self._room_to_show = _DISPLAYED
         self._changed = asyncio.Event()
@@ -31,6 +43,8 @@ class CellFeed:
 
     async def put(self, event: CellEvent) -> None:
         """Add what was told; waits while the reader is behind, unless `hurry` was called: then it is lost."""
+        if self._spill is not None and isinstance(event, Streamed) and not self.is_finished:
+            await self._spill.add(event.text)
         for each in self._admitted(event):
             while self._is_patient and len(self._waiting) >= _MOST_WAITING:
                 self._taken.clear()
@@ -48,15 +62,21 @@ class CellFeed:
             self._waiting.append(end)
             self._changed.set()
 
-    def rest(self) -> None:
-        """Add what was held back of the text: before Finished."""
-        for each in self.budget.rest():
+    async def rest(self) -> Spilled | None:
+        """Add what was held back of the text, before Finished; where all of it is when some was dropped."""
+        spilled = None
+        if self._spill is not None:
+            spilled = await self._spill.finish(is_wanted=self.budget.dropped > 0)
+        for each in self.budget.rest(spilled):
             self._add(each)
+        return spilled
 
     def hurry(self) -> None:
         """Wait for the reader no longer."""
         self._is_patient = False
         self._taken.set()
+        if self._spill is not None:
+            self._spill.hurry()
 
     async def get(self) -> CellEvent:
         """The next event."""
@@ -72,7 +92,7 @@ class CellFeed:
         if isinstance(event, Streamed):
             told = self.budget.take(event)
             return [] if told is None else [told]
-        if isinstance(event, (Displayed, Resulted, Raised)):
+        if isinstance(event, (Displayed, Resulted, Raised, Suggested, Evaluated)):
             size = _size(event)
             if size > self._room_to_show:
                 self.budget.drop(size)
@@ -90,7 +110,11 @@ class CellFeed:
         self._changed.set()
 
 
-def _size(event: Displayed | Resulted | Raised) -> int:
+def _size(event: Displayed | Resulted | Raised | Suggested | Evaluated) -> int:
+    if isinstance(event, Suggested):
+        return len(event.code)
+    if isinstance(event, Evaluated) and event.error is not None:
+        return _size(event.error)
     if isinstance(event, Raised):
         return len(event.value) + sum(map(len, event.traceback))
     return len(json_object.render([dict(event.data), dict(event.metadata)]))

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sandlot.contracts.cells import (
@@ -36,6 +37,7 @@ from sandlot.wire.lines import LineError
 
 from .cell_feed import CellFeed
 from .interpreter import Interpreter
+from .spill import Spills
 
 MOST_WAITING = 100
 """Cells and questions that may wait for their turn in one context."""
@@ -56,9 +58,16 @@ class BoxContext:
     """Implements contracts.contexts.Context; made by BoxContexts.open_context."""
 
     def __init__(
-        self, name: str, spec: ContextSpec, start: Start, interpreter: Interpreter, closed: Callable[[], None]
+        self,
+        name: str,
+        spec: ContextSpec,
+        start: Start,
+        interpreter: Interpreter,
+        closed: Callable[[], None],
+        spills: Spills,
     ) -> None:
-        """Hold *interpreter*, which *start* made; *closed* is called once."""
+        """Hold *interpreter*, which *start* made; *closed* is called once. Long output goes to *spills*."""
+        self._spills = spills
         self.id, self.spec = name, spec
         self._start, self._interpreter, self._closed = start, interpreter, closed
         self._turn, self._restarting = asyncio.Lock(), asyncio.Lock()
@@ -77,7 +86,7 @@ class BoxContext:
             if interpreter is None or interpreter.ending is not None:
                 end: CellEvent = Finished(CellStatus.DIED, detail=self._told_end())
             else:
-                self._running = run = CellRun(interpreter, cell)
+                self._running = run = CellRun(interpreter, cell, self._spills)
                 try:
                     while not isinstance(event := await run.next(), Finished):
                         yield event
@@ -187,13 +196,14 @@ class BoxContext:
 class CellRun:
     """One cell under way."""
 
-    def __init__(self, interpreter: Interpreter, cell: Cell) -> None:
+    def __init__(self, interpreter: Interpreter, cell: Cell, spills: Spills) -> None:
         """Nothing is sent before `next`."""
         self._interpreter, self._cell = interpreter, cell
-        self._feed = CellFeed(int(cell.output_limit))
+        limit = int(cell.output_limit)
+        self._feed = CellFeed(limit, spills.spill(limit))
         self._conducting: asyncio.Task[None] | None = None
         self.is_asking = False
-        self._has_begun = self._is_to_stop = self._is_overdue = False
+        self._has_begun = self._is_to_stop = self._is_overdue = self._is_over = False
         self._ending: set[asyncio.Task[None]] = set()
 
     async def next(self) -> CellEvent:
@@ -235,6 +245,7 @@ class CellRun:
         """From the request to the end."""
         cell = self._cell
         request = {"code": cell.code, "store": cell.store_history, "silent": cell.silent}
+        request["expressions"] = dict(cell.expressions)
         begun = await self._interpreter.begin(self._feed, input=cell.allow_input, **request)
         started = time.monotonic()  # some loops count whole milliseconds
         self._has_begun = True
@@ -244,11 +255,13 @@ class CellRun:
         alarm = None if cell.timeout is None else loop.call_later(cell.timeout, self._time_out)
         try:
             done = await self._interpreter.done()
+            self._is_over = True
         finally:
             if alarm is not None:
                 alarm.cancel()
-        self._feed.rest()
-        self._feed.finish(self._finished(begun, done, time.monotonic() - started))
+        duration = time.monotonic() - started
+        spilled = await self._feed.rest()
+        self._feed.finish(replace(self._finished(begun, done, duration), spilled=spilled))
 
     def _finished(self, begun: Begun | None, done: Done | None, duration: float) -> Finished:
         count = 0 if begun is None else begun.execution_count
@@ -274,7 +287,7 @@ class CellRun:
         self.interrupt()
         assert self._conducting is not None  # noqa: S101 - it runs
         await asyncio.wait([self._conducting], timeout=INTERRUPT_PATIENCE)
-        if not self._conducting.done():
+        if not self._is_over and not self._conducting.done():
             await self._interpreter.kill(ContextEnd.TIMEOUT, why)
 
 

@@ -13,6 +13,7 @@ from . import running
 from .calls import Calls
 from .context import BoxContext
 from .interpreter import Interpreter
+from .spill import Spills
 
 MOST_CONTEXTS = 64
 """Of one box, those that have died and were not closed among them."""
@@ -23,6 +24,8 @@ class BoxContexts:
 
     _calls: Calls
     _contexts: dict[str, BoxContext]
+    spills: Spills
+    """Where output goes that is too long to be told."""
     _opening = 0
 
     def _fields(self, command: Command, limit: int) -> dict[str, Any]:
@@ -47,6 +50,7 @@ class BoxContexts:
             lambda: self._start_interpreter(spec),
             interpreter,
             lambda: self._forget_context(name),
+            self.spills,
         )
         self._contexts[name] = context
         return context

@@ -6,10 +6,12 @@ from pathlib import PurePosixPath
 from typing import Awaitable, Callable, Mapping, Optional, Tuple, Union
 
 from sandlot.contracts.capability import Feature
-from sandlot.contracts.cells import CellResult
+from sandlot.contracts.cells import CellResult, OutputPage
+from sandlot.contracts.streams import ended
 
 from . import cells, plans
 from .async_context import AsyncContext
+from .interpreters import PAGE
 from .powers import PowerfulBox
 
 
@@ -34,6 +36,13 @@ class AsyncInterpreters:
         return await context.run(
             code, timeout=timeout, on_input=on_input, store_history=store_history, silent=silent
         )
+
+    async def output_page(self, result: CellResult, offset: int = 0, length: int = PAGE) -> OutputPage:
+        """As Sandbox.output_page."""
+        spilled = cells.spilled_of(result)
+        box = await self._with(Feature.FILES)
+        async with ended(box.read(spilled.path, offset, length)) as pieces:
+            return cells.page_of(spilled, b"".join([each async for each in pieces]), offset)
 
     async def context(
         self,

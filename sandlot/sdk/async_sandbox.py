@@ -100,10 +100,10 @@ class AsyncSandbox(AsyncPrograms, AsyncInterpreters):
         tar = pack.packed({path: plans.as_bytes(content)}, WORKSPACE)
         await (await self._reach()).put(WORKSPACE, pack.once(tar))
 
-    async def read(self, path: str) -> bytes:
+    async def read(self, path: str, *, offset: int = 0, length: Optional[int] = None) -> bytes:
         """As Sandbox.read."""
         box = await self._with(Feature.FILES)
-        async with ended(box.read(sandbox_path(path))) as pieces:
+        async with ended(box.read(sandbox_path(path), offset, length)) as pieces:
             return b"".join([piece async for piece in pieces])
 
     async def list(self, path: str = ".") -> List[Mapping[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Awaitable, Callable, Mapping, Optional, Union
 
-from sandlot.contracts.cells import Cell, InputAsked
+from sandlot.contracts.cells import Cell, CellResult, InputAsked, OutputPage, Spilled
 from sandlot.contracts.contexts import PYTHON, ContextSpec
+from sandlot.contracts.errors import NotFound
 from sandlot.contracts.paths import WORKSPACE, sandbox_path
 from sandlot.contracts.quantity import Seconds
 
@@ -47,6 +49,24 @@ def context_for(
     return ContextSpec(
         language or PYTHON, WORKSPACE if workdir is None else sandbox_path(workdir), dict(env or {})
     )
+
+
+def spilled_of(result: CellResult) -> Spilled:
+    """Where all output of a cell is. Raises NotFound when that is nowhere."""
+    if result.spilled is not None:
+        return result.spilled
+    if result.dropped:
+        raise NotFound(f"{result.dropped} bytes of output were dropped: the sandbox had no place for them")
+    raise NotFound("nothing of the output was dropped: it is in the result's stdout and stderr")
+
+
+def page_of(spilled: Spilled, data: bytes, offset: int) -> OutputPage:
+    """What the bytes *data* of its file at *offset* say; a character cut at their end is left to the next."""
+    end = offset + len(data)
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    is_last = not data or end >= spilled.size
+    text = decoder.decode(data, is_last)
+    return OutputPage(text, None if is_last else end - len(decoder.getstate()[0]))
 
 
 def cursor_in(code: str, cursor: Optional[int]) -> int:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import PurePosixPath
 from typing import Callable, Mapping, Optional, Tuple, Union
 
 from sandlot.contracts.capability import Feature
-from sandlot.contracts.cells import CellResult
+from sandlot.contracts.cells import CellResult, OutputPage
 
 from . import cells, plans
 from .context import Context
 from .programs import AnyBox
+
+PAGE = 65_536
+"""Bytes of a page of output unless another length is given."""
 
 
 class Interpreters:
@@ -37,6 +41,16 @@ class Interpreters:
         return context.run(
             code, timeout=timeout, on_input=on_input, store_history=store_history, silent=silent
         )
+
+    def output_page(self, result: CellResult, offset: int = 0, length: int = PAGE) -> OutputPage:
+        """*length* bytes from *offset* of all output of a cell, of which too much came to be told.
+
+        Of both streams, as it came. The next page begins at its `following`. Raises NotFound when nothing was
+        dropped, when the box had no place for it, and when the files of later cells have taken it.
+        """
+        spilled = cells.spilled_of(result)
+        with closing(self._with(Feature.FILES).read(spilled.path, offset, length)) as pieces:
+            return cells.page_of(spilled, b"".join(pieces), offset)
 
     def context(
         self,

@@ -94,8 +94,10 @@ class LentBox:
     def list(self, path: PurePosixPath) -> Iterator[Mapping[str, Any]]:
         return self._background.iterate(self._box.list(path))
 
-    def read(self, path: PurePosixPath) -> Generator[bytes, None, None]:
-        yield from self._background.iterate(self._box.read(path))
+    def read(
+        self, path: PurePosixPath, offset: int = 0, length: Optional[int] = None
+    ) -> Generator[bytes, None, None]:
+        yield from self._background.iterate(self._box.read(path, offset, length))
 
     def mkdir(self, path: PurePosixPath, *, parents: bool = False) -> None:
         self._background.wait(self._box.mkdir(path, parents=parents))

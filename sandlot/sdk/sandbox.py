@@ -115,10 +115,10 @@ class Sandbox(Programs, Interpreters):
         tar = pack.packed({path: plans.as_bytes(content)}, WORKSPACE)
         self._reach().put(WORKSPACE, [tar])
 
-    def read(self, path: str) -> bytes:
-        """The content of the regular file *path*."""
+    def read(self, path: str, *, offset: int = 0, length: Optional[int] = None) -> bytes:
+        """The content of the regular file *path*, or *length* bytes of it from *offset*."""
         box = self._with(Feature.FILES)
-        with closing(box.read(sandbox_path(path))) as pieces:
+        with closing(box.read(sandbox_path(path), offset, length)) as pieces:
             return b"".join(pieces)
 
     def list(self, path: str = ".") -> List[Mapping[str, Any]]:

@@ -50,6 +50,11 @@ def nothing() -> Response:
     return Response(status_code=204)
 
 
+def short_reason(reason: str) -> str:
+    """*reason* as a WebSocket's close frame holds it: 123 bytes (RFC 6455, 5.5)."""
+    return reason.encode("ascii", "replace")[:123].decode("ascii")
+
+
 class Pieces(Protocol):
     """Bytes to come, which hold something alive until they are closed."""
 

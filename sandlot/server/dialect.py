@@ -20,7 +20,9 @@ from .metrics import Metrics
 
 GROUP = "sandlot.dialects"
 """The entry points that name dialects; each is a `Callable[[Context], Dialect]`."""
-_FROM_SOURCE = {name: f"sandlot.server.dialects.{name}:routes" for name in ("native", "sandbox_runtime")}
+_FROM_SOURCE = {
+    name: f"sandlot.server.dialects.{name}:routes" for name in ("jupyter", "native", "sandbox_runtime")
+}
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +52,8 @@ class Dialect:
 
     `openapi` maps a path such as `/v1/run` to its OpenAPI 3.1 path item, for routes that FastAPI does not
     describe itself; `schemas` are what they refer to as `#/components/schemas/...`. Errors of paths that
-    begin with `prefix` are told by `tells`, those that no route of its raised too.
+    begin with `prefix` (a path counts as if a slash stood at its end) are told by `tells`, those that no
+    route of its raised too.
     """
 
     name: str

@@ -17,6 +17,7 @@ from .sources import load, use_file
 from .surroundings import (
     installer_variables,
     listen_descriptor,
+    notebook_client,
     notify_socket,
     proxy_variables,
     terminal_variables,
@@ -33,6 +34,7 @@ __all__ = [
     "installer_variables",
     "listen_descriptor",
     "load",
+    "notebook_client",
     "notify_socket",
     "proxy_variables",
     "terminal_variables",

@@ -1,4 +1,4 @@
-"""Variables of others that we pass on or obey: proxies, package installers, terminals, systemd."""
+"""Variables of others that we pass on or obey: proxies, package installers, terminals, Jupyter, systemd."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ def terminal_variables(environ: Optional[Mapping[str, str]] = None) -> Dict[str,
     """The variables by which people and terminals say how to write to them (no-color.org)."""
     environ = os.environ if environ is None else environ
     return {name: environ[name] for name in _TERMINAL if name in environ}
+
+
+def notebook_client(environ: Optional[Mapping[str, str]] = None) -> Optional[int]:
+    """The process that a kernel is to end with, as jupyter_client's launcher tells it; None without one."""
+    environ = os.environ if environ is None else environ
+    told = environ.get("JPY_PARENT_PID", "")
+    return int(told) if re.fullmatch("[1-9][0-9]{0,8}", told) else None
 
 
 def notify_socket(environ: Optional[Mapping[str, str]] = None) -> Optional[str]:

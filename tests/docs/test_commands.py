@@ -81,6 +81,9 @@ def environment() -> Iterator[dict[str, str]]:
             "SANDLOT_DATA_DIRECTORY": str(place / "data"),
             "SANDLOT_RUNTIME_DIRECTORY": str(place / "run"),
             "CURL_HOME": str(place),
+            "JUPYTER_DATA_DIR": str(place / "jupyter"),
+            "JUPYTER_RUNTIME_DIR": str(place / "run" / "jupyter"),
+            "JUPYTER_PLATFORM_DIRS": "1",
         }
     finally:
         shutil.rmtree(place)

@@ -7,10 +7,11 @@ https://ipython.readthedocs.io/en/stable/config/integrating.html
 from __future__ import annotations
 
 from ...wire import json_object
+from . import additions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Mapping, Tuple
+    from typing import Any, Container, Dict, List, Mapping, Optional, Tuple
 
 METHODS = (
     ("_repr_html_", "text/html"),
@@ -33,20 +34,40 @@ _DEEPEST = 48
 _LONGEST_PLAIN = 2**20
 
 
-def described(value: object) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    """The representations of *value* and their metadata, by its own methods; text/plain is always there."""
+def described(
+    value: object, include: Optional[Container[str]] = None, exclude: Container[str] = ()
+) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """The representations of *value* and their metadata, by its own methods; text/plain is always there.
+
+    Unless it is not among the types to *include*, or is one to *exclude*.
+    """
     data: Dict[str, Any] = {}
     metadata: Dict[str, Any] = {}
     _ask_for_all(value, data, metadata)
     for method, mime in METHODS:
-        if mime not in data:
+        if mime not in data and (include is None or mime in include) and mime not in exclude:
             found = _asked(value, method)
             if isinstance(found, tuple) and len(found) == 2:
                 found, metadata[mime] = found
             if found is not None:
                 data[mime] = found
-    data.setdefault("text/plain", plain(value))
+    if "text/plain" not in data:
+        data["text/plain"] = _shown(value)
+    data = {each: data[each] for each in data if (include is None or each in include) and each not in exclude}
+    additions.add(value, data, include=include, exclude=exclude)
     return data, metadata
+
+
+def _shown(value: object) -> str:
+    try:
+        return plain(value)
+    except Exception as error:  # noqa: BLE001 - somebody's class: the other forms are still of use
+        _complain(value, "__repr__", error)
+        return UNSHOWN.format(type(value).__name__)
+
+
+UNSHOWN = "<{}: its __repr__ failed>"
+"""What stands for the text of a value that has none, by the name of its type."""
 
 
 def plain(value: object) -> str:
@@ -62,7 +83,7 @@ _PRINTED = {kind.__repr__ for kind in (dict, list, tuple, set, frozenset)}
 
 
 def _ask_for_all(value: object, data: Dict[str, Any], metadata: Dict[str, Any]) -> None:
-    found = _asked(value, "_repr_mimebundle_")
+    found = _asked(value, "_repr_mimebundle_", include=None, exclude=None)
     if isinstance(found, tuple) and len(found) == 2:
         found, more = found
         if isinstance(more, dict):
@@ -71,18 +92,24 @@ def _ask_for_all(value: object, data: Dict[str, Any], metadata: Dict[str, Any]) 
         data.update(found)
 
 
-def _asked(value: object, method: str) -> Any:
+def _asked(value: object, method: str, **how: Any) -> Any:
     """What its class's *method* says; None when it has none or is not in the mood."""
     function = getattr(type(value), method, None)
     if function is None or isinstance(value, type):
         return None
     try:
-        return function(value)
-    except Exception as error:  # noqa: BLE001 - somebody's class: the other forms are still of use
-        import sys
-
-        sys.stderr.write(f"{type(value).__name__}.{method}: {type(error).__name__}: {error}\n")
+        return function(value, **how)
+    except NotImplementedError:  # as IPython has it: there is no such form
         return None
+    except Exception as error:  # noqa: BLE001 - somebody's class: the other forms are still of use
+        _complain(value, method, error)
+        return None
+
+
+def _complain(value: object, method: str, error: Exception) -> None:
+    import sys
+
+    sys.stderr.write(f"{type(value).__name__}.{method}: {additions.told_error(error)}\n")
 
 
 def bundle_of(values: Mapping[str, Any], *, is_metadata: bool = False) -> Dict[str, Any]:
@@ -111,7 +138,7 @@ def _travelling(values: Mapping[str, Any], *, is_metadata: bool) -> Dict[str, Tu
     found: Dict[str, Tuple[Any, int]] = {}
     for mime, value in values.items():
         if isinstance(mime, str) and 0 < len(mime) <= _LONGEST_TYPE and mime.isascii() and mime.isprintable():
-            told = _told(value) if is_metadata or _is_json(mime) else _told(_text_of(value))
+            told = _told(value) if is_metadata or _is_json(mime) else _told(_text_of(mime, value))
             try:
                 found[mime] = told, _size(told)
             except (json_object.JsonError, UnicodeError):
@@ -135,8 +162,12 @@ def _is_json(mime: str) -> bool:
     return mime == "application/json" or mime.endswith("+json")
 
 
-def _text_of(value: Any) -> Any:
-    return value if isinstance(value, (str, bytes, bytearray)) else str(value)
+def _text_of(mime: str, value: Any) -> Any:
+    """Text, or bytes of a type that is binary."""
+    if isinstance(value, (bytes, bytearray)):
+        is_text = mime.startswith("text/") or mime.endswith(("+xml", "/javascript"))
+        return value.decode("utf-8", "backslashreplace") if is_text else value
+    return value if isinstance(value, str) else str(value)
 
 
 def _told(value: Any) -> Any:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from . import plain
+from . import additions, plain
+from .bundles import UNSHOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         user_module: Any
         history_manager: Any
         Completer: Any
+        parent: Any
 
         def __getattr__(self, name: str) -> Any:
             """Whatever it has."""
@@ -41,14 +43,16 @@ def made() -> Any:
 
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.formatters import DisplayFormatter
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets import Type as Class
     from traitlets.config import Config
 
     hook = type("ResultHook", (ResultPart, DisplayHook), {})
     publisher = type("Publisher", (DisplayPart, DisplayPublisher), {})
+    formatter = type("Formatter", (FormatterPart, DisplayFormatter), {})
     classes = {"displayhook_class": Class(hook), "display_pub_class": Class(publisher)}
-    kind = type("Shell", (ShellPart, InteractiveShell), classes)
+    kind = type("Shell", (ShellPart, InteractiveShell), {**classes, "formatter_class": formatter})
     config = Config()
     # Its database would be a file in the user's home and a thread, which a zygote must not have.
     config.HistoryManager.enabled = False
@@ -97,11 +101,31 @@ class DisplayPart(_Base):
         self.shell.outlet.clear(wait=wait)
 
 
+class FormatterPart(_Base):
+    """The display formatter: what this program knows to tell of a value is added."""
+
+    def format(self, obj: Any, include: Any = None, exclude: Any = None) -> Any:
+        """As IPython does; errors of single forms are told by `ShellPart.showtraceback`."""
+        shell = self.parent
+        was_formatting, shell.is_formatting = shell.is_formatting, True
+        try:
+            data, metadata = super().format(obj, include, exclude)  # type: ignore[misc] # as in ShellPart
+        finally:
+            shell.is_formatting = was_formatting
+        if data and include is None and "text/plain" not in data and "text/plain" not in (exclude or ()):
+            data["text/plain"] = UNSHOWN.format(type(obj).__name__)
+        if data or include:
+            additions.add(obj, data, include=include, exclude=exclude or ())
+        return data, metadata
+
+
 class ShellPart(_Base):
     """The shell itself: no files of its own, no terminal, no pager, and a client for input and output."""
 
     outlet: Outlet
     is_leaving = False
+    is_formatting = False
+    formatter_class: Any
     loop_runner_map: Dict[str, Any]
     _awaiting: Loop
     _store: Any = None
@@ -135,6 +159,11 @@ class ShellPart(_Base):
     def init_profile_dir(self, _directory: object) -> None:
         """As above."""
 
+    def init_display_formatter(self) -> None:
+        """With what this program adds."""
+        self.display_formatter = self.formatter_class(parent=self)
+        self.configurables.append(self.display_formatter)
+
     @property
     def db(self) -> Any:
         """What %store and directory bookmarks are kept in: files that end with the box."""
@@ -167,7 +196,9 @@ class ShellPart(_Base):
         """As IPython does, but tell groups of exceptions as the interpreter would print them."""
         found = sys.exc_info() if exc_tuple is None else exc_tuple
         error: Any = found[1]
-        if self._awaiting.is_interrupted and type(error).__name__ in _INTERRUPTED:
+        if self.is_formatting:  # one form of a value is broken: the cell goes on
+            sys.stderr.write("".join(_lines_of(error)))
+        elif self._awaiting.is_interrupted and type(error).__name__ in _INTERRUPTED:
             self.outlet.error("KeyboardInterrupt", "", ["KeyboardInterrupt: the cell was awaiting\n"])
         elif _is_group(error):
             self.tell_plainly(error)
@@ -180,17 +211,14 @@ class ShellPart(_Base):
 
     def tell_plainly(self, error: BaseException) -> None:
         """Tell an exception as the interpreter prints it, from the cell's first frame on."""
-        import traceback
-
-        from IPython import core
-
-        told = traceback.TracebackException(type(error), error, error.__traceback__)
-        for own in (os.path.dirname(str(core.__file__)), _OWN):
-            plain.strip(told, own)
-        self.outlet.error(type(error).__name__, _text_of(error), list(told.format()))
+        self.outlet.error(type(error).__name__, _text_of(error), _lines_of(error))
 
     def _page(self, _self: Any, data: Any, *_rest: Any, **_more: Any) -> None:
-        self.outlet.display(data if isinstance(data, dict) else {"text/plain": str(data)})
+        self.outlet.display(data if isinstance(data, dict) else {"text/plain": str(data)}, paged=True)
+
+    def set_next_input(self, s: str, replace: bool = False) -> None:
+        """`%load`, `%recall`: code for the person to go on with."""
+        self.outlet.suggest(str(s), replace=replace)
 
     def completions(self, code: str, cursor: int) -> Tuple[List[str], int, int, Dict[str, Any]]:
         """Matches, the characters they replace, and their types."""
@@ -231,6 +259,18 @@ def _is_group(error: Optional[BaseException]) -> bool:
             return True
         error = error.__context__
     return False
+
+
+def _lines_of(error: BaseException) -> List[str]:
+    """Its traceback as the interpreter prints it, without the frames of IPython and of this program."""
+    import traceback
+
+    import IPython
+
+    told = traceback.TracebackException(type(error), error, error.__traceback__)
+    for own in (os.path.dirname(str(IPython.__file__)), _OWN):
+        plain.strip(told, own)
+    return list(told.format())
 
 
 def _text_of(error: BaseException) -> str:

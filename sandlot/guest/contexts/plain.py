@@ -14,7 +14,7 @@ from .bundles import described
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Collection, Dict, List, Optional, Tuple
 
     from .interrupts import Loop
     from .outlet import Outlet
@@ -64,6 +64,16 @@ class PlainShell:
             return "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
         return "ok"
 
+    def evaluate(self, expressions: Dict[str, str]) -> None:
+        for name, expression in expressions.items():
+            try:
+                code = compile(expression.strip(), f"<expression {name}>", "eval", dont_inherit=True)
+                value = described(eval(code, self._namespace))  # noqa: S307 - the purpose of this module
+            except Exception as error:  # noqa: BLE001 - whatever it raised is its result
+                self._outlet.no_value(name, type(error).__name__, _text_of(error), formatted(error))
+            else:
+                self._outlet.value(name, *value)
+
     def leave(self, *_code: object) -> None:
         """End the context when this cell is over; `exit` and `quit` of a cell."""
         self.is_leaving = True
@@ -90,14 +100,19 @@ class PlainShell:
         update: bool = False,
         raw: bool = False,
         metadata: Optional[Dict[str, Any]] = None,
+        include: Optional[Collection[str]] = None,
+        exclude: Optional[Collection[str]] = None,
         **_rest: Any,
     ) -> Optional[Handle]:
-        """Show *values*; with a *display_id* (True: a new one) what can be updated by the handle returned."""
+        """Show *values*, in some types only when they are given, but for those to *exclude*.
+
+        With a *display_id* (True: a new one) they can be updated by the handle returned.
+        """
         if display_id is True:
             self._displays += 1
             display_id = f"display-{self._displays}"
         for value in values:
-            data, own = (value, {}) if raw else described(value)
+            data, own = (value, {}) if raw else described(value, include or None, exclude or ())
             self._outlet.display(data, {**own, **(metadata or {})}, display_id=display_id, update=update)
         return None if display_id is None else Handle(self, str(display_id))
 
@@ -113,6 +128,7 @@ class PlainShell:
         import ast
         import linecache
 
+        code = questions.without_indent(code)
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
         tree = compile(code, name, "exec", self._flags | ast.PyCF_ONLY_AST, dont_inherit=True)
         last: List[Tuple[CodeType, bool]] = []

@@ -8,8 +8,9 @@ from typing import Any, cast
 import pytest
 
 from sandlot.contracts.capability import Feature
-from sandlot.contracts.cells import Cell, CellStatus, Streamed
+from sandlot.contracts.cells import Cell, CellStatus, Spilled, Streamed
 from sandlot.contracts.contexts import Completeness, ContextEnd, ContextSpec
+from sandlot.contracts.engine import Files
 from sandlot.contracts.errors import SandlotError, Unsupported
 from sandlot.contracts.quantity import Bytes
 from sandlot.testing.suite import collect, shell, stop
@@ -50,6 +51,34 @@ class ContextOutputTests(ContextTests):
         assert "left out" in found.stdout
         assert found.dropped > 100_000
         assert len(found.stdout) < 1100
+
+    async def test_all_of_it_is_kept_in_the_box(self) -> None:
+        async with self.context() as context:
+            found = await told(context, "for n in range(30_000): print(n)", output_limit=Bytes(1000))
+            whole = "".join(f"{number}\n" for number in range(30_000)).encode()
+            spilled = found.spilled
+            assert spilled == Spilled(spilled.path if spilled else PurePosixPath(), len(whole))
+            assert str(spilled.path) in found.stdout
+            files = cast("Files", cast("Any", await self.bench.shared_box()))
+            assert b"".join([data async for data in files.read(spilled.path)]) == whole
+            page = [data async for data in files.read(spilled.path, 100_000, 50)]
+            assert b"".join(page) == whole[100_000:100_050]
+
+    async def test_what_is_planted_in_its_place_costs_the_file_only(self) -> None:
+        plant = """
+import os, tempfile
+place = os.path.join(tempfile.gettempdir(), '.sandlot-output')
+if os.path.lexists(place): os.rename(place, place + '-before')
+os.symlink(os.getcwd(), place)
+before = sorted(os.listdir())
+"""
+        async with self.context() as context:
+            assert (await told(context, plant)).ok
+            found = await told(context, "print('x' * 5000)", output_limit=Bytes(1000))
+            after = await told(context, "print(sorted(os.listdir()) == before); os.unlink(place)")
+        assert (found.status, found.spilled) == (CellStatus.OK, None)
+        assert found.dropped == 4001
+        assert after.stdout == "True\n"
 
     async def test_a_huge_display_is_left_out_and_the_rest_shown(self) -> None:
         code = "display({'text/html': 'x' * 20_000_000, 'text/plain': 'small'}, raw=True)"

@@ -8,7 +8,9 @@ import pytest
 
 from sandlot.contracts.cell_result import fold
 from sandlot.contracts.cells import (
+    CHART,
     LARGEST_CELL,
+    TABLE,
     Begun,
     Cell,
     CellStatus,
@@ -18,6 +20,7 @@ from sandlot.contracts.cells import (
     InputAsked,
     Raised,
     Resulted,
+    Spilled,
     Streamed,
     StreamName,
 )
@@ -45,7 +48,22 @@ def test_everything_of_a_cell_is_in_its_result() -> None:
         3,
     )
     assert told["displays"][0]["displayId"] == "d"
+    assert told["spilled"] is None
     assert told["error"] == {"name": "E", "value": "v", "traceback": ["line"]}
+
+
+def test_data_of_charts_and_tables_is_found_where_it_is_an_object() -> None:
+    chart, table = {"version": 1, "axes": []}, {"version": 1, "rows": []}
+    shown = Displayed({CHART: chart, "text/plain": "p"}), Displayed({CHART: "none", TABLE: [1]})
+    found = fold((*shown, Resulted({TABLE: table}), Finished(CellStatus.OK)))
+    assert (found.charts, found.tables) == ((chart,), (table,))
+
+
+def test_where_all_output_is_comes_with_the_result() -> None:
+    place = Spilled(PurePosixPath("/tmp/a"), 9, is_whole=False)
+    found = fold((Begun(1), Finished(CellStatus.OK, 1, 0.5, 3, spilled=place)))
+    assert found.spilled == place
+    assert found.to_json()["spilled"] == {"path": "/tmp/a", "size": 9, "isWhole": False}
 
 
 def test_an_update_takes_the_place_of_what_was_shown() -> None:

@@ -164,3 +164,5 @@ def test_proxies_are_found_in_either_case_but_not_where_a_request_could_set_them
 def test_a_service_manager_is_heard_of_by_its_variable() -> None:
     assert settings.notify_socket({"NOTIFY_SOCKET": "/run/n"}) == "/run/n"
     assert settings.notify_socket({"NOTIFY_SOCKET": ""}) is None
+    assert settings.notebook_client({"JPY_PARENT_PID": "4711"}) == 4711
+    assert [settings.notebook_client({"JPY_PARENT_PID": text}) for text in ("", "0", "-1", "x")] == [None] * 4

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import Any, Dict, List
 
 import pytest
@@ -12,12 +13,15 @@ from sandlot.contracts.cells import (
     CellStatus,
     Cleared,
     Displayed,
+    Evaluated,
     Finished,
     InputAsked,
     Raised,
     Resulted,
+    Spilled,
     Streamed,
     StreamName,
+    Suggested,
 )
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.events import Failed
@@ -37,10 +41,13 @@ counts = st.integers(0, 10**6)
 bundles = st.dictionaries(
     st.sampled_from(["text/plain", "text/html", "application/json"]), values, max_size=2
 )
+PLACES = (PurePosixPath("/tmp/.sandlot-output/1.txt"), PurePosixPath("/workspace/é"))
 cell_events: st.SearchStrategy[TellableEvent] = (
     st.builds(Begun, counts)
     | st.builds(Streamed, st.sampled_from(StreamName), texts)
-    | st.builds(Displayed, bundles, bundles, st.none() | texts, st.booleans())
+    | st.builds(Displayed, bundles, bundles, st.none() | texts, st.booleans(), st.booleans())
+    | st.builds(Suggested, texts, st.booleans())
+    | st.builds(Evaluated, texts, bundles, bundles, st.none() | st.builds(Raised, texts, texts))
     | st.builds(Resulted, bundles, bundles, counts)
     | st.builds(InputAsked, texts, st.booleans())
     | st.builds(Raised, names, texts, st.lists(texts, max_size=2).map(tuple))
@@ -53,12 +60,13 @@ cell_events: st.SearchStrategy[TellableEvent] = (
         st.integers(0, 10**9).map(lambda ms: ms / 1000),
         counts,
         st.none() | texts,
+        st.none() | st.builds(Spilled, st.sampled_from(PLACES), counts, st.booleans()),
     )
 )
 EVENTS = (
     Displayed({"image/png": "aGk="}, {"image/png": {"width": 1}}, "d"),
     Raised("ValueError", "no", ("a", "b")),
-    Finished(CellStatus.ERROR, 3, 0.25, 7, "x"),
+    Finished(CellStatus.ERROR, 3, 0.25, 7, "x", Spilled(PLACES[0], 9)),
     Resulted({"text/plain": "1"}, {}, 3),
 )
 SOUND = [cell_event_to_json(each) for each in EVENTS]
@@ -109,6 +117,9 @@ def test_a_picture_of_megabytes_fits_and_an_endless_line_is_refused() -> None:
         b'{"id":1}',
         b'{"event":"display","data":[]}',
         b'{"event":"finished","status":"fine"}',
+        b'{"event":"finished","status":"ok","spilled":{"path":"/tmp/../etc","size":1}}',
+        b'{"event":"finished","status":"ok","spilled":{"path":"/tmp/a","size":-1}}',
+        b'{"event":"finished","status":"ok","spilled":[]}',
         b'{"event":"error","name":"E","traceback":"x"}',
         b'{"event":"begun","executionCount":-1}',
     ],

@@ -56,6 +56,15 @@ def test_results_are_told_as_lines_of_json(repl: Sandlot) -> None:
     assert (second["status"], told.returncode) == ("timeout", 124)
 
 
+def test_where_all_of_a_long_output_is_is_told(boxed: Sandlot) -> None:
+    cells = b"print('x' * 2_000_000)\n# %%\nlen(open('/tmp/.sandlot-output/1.txt').read())\n"
+    told = boxed("repl", "--local", stdin=cells)
+    assert told.stdout.endswith(b"\n2000001\n")
+    assert b"; /tmp/.sandlot-output/1.txt in the sandbox has all of it" in told.stderr
+    first = json.loads(boxed("repl", "--local", "--json", stdin=cells).stdout.splitlines()[0])
+    assert first["spilled"] == {"path": "/tmp/.sandlot-output/1.txt", "size": 2_000_001, "isWhole": True}
+
+
 def test_pictures_are_saved_and_named(boxed: Sandlot, tmp_path: Path) -> None:
     told = boxed("repl", "--local", "--images", tmp_path, stdin=SHOWN.encode())
     assert (told.returncode, (tmp_path / "picture-1.png").read_bytes()[:4]) == (0, b"\x89PNG")

@@ -10,7 +10,7 @@ import pytest
 import sandlot
 from sandlot.contracts.cells import Begun, CellStatus, Finished, InputAsked
 from sandlot.contracts.contexts import Completeness
-from sandlot.contracts.errors import Unsupported
+from sandlot.contracts.errors import NotFound, Unsupported
 from tests.unit.client.places import Place
 
 pytestmark = [pytest.mark.engine, pytest.mark.needs_engine("bubblewrap")]
@@ -32,6 +32,14 @@ def test_a_sandbox_runs_cells_that_keep_their_state(place: Place) -> None:
     assert wait(box.run_code("__import__('getpass').getpass('p')", on_input=answered)).text == "'p-True'"
     assert wait(box.run_code("while True: pass", timeout=0.3)).status is CellStatus.TIMEOUT
     assert wait(box.run_code("x")).text == "41"
+    with pytest.raises(NotFound, match="stdout"):
+        wait(box.output_page(result))
+    long = wait(box.run_code("print('é' * 2**20)"))
+    assert (long.spilled.size, long.spilled.is_whole) == (2**21 + 1, True)
+    page = wait(box.output_page(long, 2, 5))  # a page that ends within a character
+    assert (page.text, page.following) == ("éé", 6)
+    assert wait(box.output_page(long, 2**21 - 2, 100)).text == "é\n"
+    assert wait(box.read(str(long.spilled.path), offset=2**21, length=7)) == b"\n"
     (default,) = wait(box.contexts())
     assert wait(default.run("x")).text == "41"
 
@@ -69,9 +77,13 @@ def test_leaving_a_stream_interrupts_its_cell_and_keeps_the_state(place: Place) 
 def test_another_thread_interrupts_what_this_one_runs(url: str) -> None:
     with sandlot.Sandbox.connect(url) as box, box.context() as context:
         end: list[Any] = []
+        threads: list[threading.Thread] = []
         for event in context.stream("print(1, flush=True)\nwhile True: pass"):
             if isinstance(event, Finished):
                 end.append(event.status)
             elif not end and not isinstance(event, InputAsked):
-                threading.Thread(target=context.interrupt).start()
+                threads.append(threading.Thread(target=context.interrupt))
+                threads[-1].start()
+        for each in threads:  # one that comes when the context is closed would find none
+            each.join()
         assert end == [CellStatus.INTERRUPTED]

@@ -47,7 +47,7 @@ def _run(limit: int, put: list[CellEvent]) -> list[CellEvent]:
         feed.hurry()
         for event in put:
             await feed.put(event)
-        feed.rest()
+        await feed.rest()
         feed.finish(Finished(CellStatus.OK))
         await feed.put(Streamed(OUT, "too late"))
         found = [await feed.get()]

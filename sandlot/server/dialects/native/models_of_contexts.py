@@ -36,6 +36,10 @@ class AskedCell(Asked):
         None, description="Whether it may ask for input, answered by POST .../answer; streamed answers only"
     )
     output_limit: Amount = Field(None, description="Bytes of both streams of output together; 1 MiB")
+    expressions: dict[str, str] | None = Field(
+        None,
+        description="Evaluated after a cell that ended well; their values are events of a streamed answer",
+    )
 
 
 class AskedAnswer(Asked):
@@ -114,6 +118,14 @@ class CellError(Told):
     traceback: list[str]
 
 
+class Spilled(Told):
+    """A file of the sandbox with all output of a cell, of which too much came to be told."""
+
+    path: str
+    size: Count
+    is_whole: bool
+
+
 class CellResult(Told):
     """What a cell brought forth; one that fails is a result too."""
 
@@ -127,6 +139,7 @@ class CellResult(Told):
     duration_ms: _Milliseconds
     dropped_bytes: Count
     detail: str | None
+    spilled: Spilled | None
 
 
 class Completions(Told):

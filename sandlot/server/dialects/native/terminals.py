@@ -96,7 +96,7 @@ async def _attended(
             await socket.send_text(body_of(told).decode("ascii"))
         parting = await _conversation(socket, kept, who, facts)
         if parting.code:
-            await socket.close(parting.code, _short(parting.reason))
+            await socket.close(parting.code, answers.short_reason(parting.reason))
     except WebSocketDisconnect:
         return
     finally:
@@ -167,8 +167,3 @@ async def _take(held: Terminal, message: Message) -> None:
     size = values.size_from(fields.raw("resize"), "resize")
     fields.end()
     await held.resize(size)
-
-
-def _short(reason: str) -> str:
-    """*reason* as a close frame holds it: 123 bytes (RFC 6455, 5.5)."""
-    return reason.encode("ascii", "replace")[:123].decode("ascii")

@@ -1,0 +1,5 @@
+"""The Jupyter dialect: the kernel gateway's REST and WebSocket API. SPEC.md says by what."""
+
+from .routes import routes
+
+__all__ = ["routes"]
