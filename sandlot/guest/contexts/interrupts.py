@@ -5,11 +5,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from typing import Any, Callable, Coroutine, Optional, Tuple
+    from typing import Any, Callable, Coroutine, List, Optional, Set, Tuple
 else:
     import _signal
 
 _SIGINT = 2
+_left_behind: List[Any] = []
+"""Loops of the process this was forked from: to let one go would close it, and what it waits on is shared."""
 
 
 class Interrupts:
@@ -82,9 +84,34 @@ class Loop:
             asyncio.set_event_loop(self._loop)
         return self._loop
 
+    @property
+    def descriptors(self) -> Set[int]:
+        """Those of the loop, and of loops that were forgotten."""
+        return {each for loop in (self._loop, *_left_behind) for each in _descriptors(loop)}
+
+    def left(self) -> int:
+        """How many tasks cells left."""
+        if self._loop is None or self._loop.is_closed():
+            return 0
+        return len(__import__("asyncio").all_tasks(self._loop))
+
     def forget(self) -> None:
         """In a fork of the context: the loop is the parent's."""
+        if self._loop is not None:
+            _left_behind.append(self._loop)
         self._loop = None
+
+    def part(self) -> None:
+        """In a copy of the context: as `forget`, and nobody finds the parent's loop any more."""
+        if self._loop is not None:
+            __import__("asyncio").set_event_loop(None)
+        self.forget()
+
+
+def _descriptors(loop: Any) -> Set[int]:
+    """The sockets by which threads and signals wake *loop* (asyncio.selector_events), and its selector."""
+    parts = (getattr(loop, name, None) for name in ("_ssock", "_csock", "_selector"))
+    return {part.fileno() for part in parts if part is not None and hasattr(part, "fileno")}
 
 
 def _ended(loop: Any, task: Any, cancelled: Any) -> Optional[Tuple[Any]]:

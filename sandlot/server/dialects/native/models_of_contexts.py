@@ -98,6 +98,24 @@ class Contexts(Told):
     contexts: list[Context]
 
 
+class AskedRollback(Asked):
+    """What to go back to."""
+
+    checkpoint: str
+
+
+class Checkpoint(Told):
+    """The state that a context had once; it ends with the context."""
+
+    id: str
+
+
+class Checkpoints(Told):
+    """Those that are kept, oldest first."""
+
+    checkpoints: list[Checkpoint]
+
+
 class Display(Told):
     """Something shown: representations by MIME type, as text, base64 or JSON values."""
 
