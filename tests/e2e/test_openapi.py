@@ -129,8 +129,11 @@ class Stage:
         if case.path.endswith("/processes") and response.status_code == 201:
             path = f"/v1/sandboxes/{_LIVE}/processes/{response.json()['process']}/signal"
             self.ask("POST", path, json={"signal": 9})
-        if case.path.endswith("/contexts") and response.status_code == 201:
+        if case.path.endswith(("/contexts", "/fork")) and response.status_code == 201:
             self.ask("DELETE", f"/v1/sandboxes/{_LIVE}/contexts/{response.json()['id']}")
+        if case.path.endswith("/checkpoints") and response.status_code == 201:
+            path = f"/v1/sandboxes/{_LIVE}/contexts/default/checkpoints/{response.json()['id']}"
+            self.ask("DELETE", path)
 
     def close(self) -> None:
         """Delete every sandbox there is."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from .asked import ANYWHERE, Amount, Asked, Length, Variables
+from .asked import ANYWHERE, ID_PATTERN, Amount, Asked, Length, Variables
 from .told import Count, Told
 
 _MOST_CODE = 4 * 2**20
@@ -101,7 +101,7 @@ class Contexts(Told):
 class AskedRollback(Asked):
     """What to go back to."""
 
-    checkpoint: str
+    checkpoint: Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
 
 class Checkpoint(Told):
