@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
-    from .contexts.program import Opening
+    from .contexts.opening import Opening
     from .greeting import Box
     from .passing import Passing
     from .run_request import RunRequest
@@ -40,9 +40,9 @@ class Launch:
         self.call = request.call
         self.opening: Optional[Opening] = None
         if request.context:
-            from .contexts.program import Opening  # here, while its file is in reach
+            from .contexts.opening import Opening  # here, while its file is in reach
 
-            self.opening = Opening()
+            self.opening = Opening(request.language)
         self.stdio: Tuple[int, int, int] = (-1, -1, -1)
         self.value: Optional[int] = None
         self.passing: Optional[int] = None

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, NoReturn, Optional, Tuple, Union
 
-    from .contexts.program import Opening
+    from .contexts.opening import Opening
     from .handler import Call
     from .launch import Launch
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.contexts import PYTHON, Context, ContextSpec
-from sandlot.contracts.errors import Conflict, Unsupported
+from sandlot.contracts.contexts import Context, ContextSpec
+from sandlot.contracts.errors import Conflict
 
 from . import running
 from .calls import Calls
@@ -33,8 +33,6 @@ class BoxContexts:
 
     async def open_context(self, spec: ContextSpec) -> Context:
         """As Contexts.open_context."""
-        if spec.language != PYTHON:
-            raise Unsupported(f"no context speaks {spec.language!r} here: python alone is known")
         with self.place_of_context():
             return self.add_context(spec, await self.start_interpreter(spec))
 
@@ -66,7 +64,12 @@ class BoxContexts:
     async def start_interpreter(self, spec: ContextSpec) -> Interpreter:
         """One of *spec*, which runs. Raises as `open_context`."""
         command = Command(code="", env=spec.env, workdir=spec.workdir, timeout=None)
-        fields = {**self._fields(command, running.UNBOUNDED), "context": True, "stdin": True}
+        fields = {
+            **self._fields(command, running.UNBOUNDED),
+            "context": True,
+            "stdin": True,
+            "language": spec.language,
+        }
         return await Interpreter.start(self._calls, fields)
 
     def forget_context(self, name: str) -> None:

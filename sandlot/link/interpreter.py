@@ -16,11 +16,11 @@ from typing import Any
 
 from sandlot.contracts.cells import Begun, CellEvent, Streamed, StreamName
 from sandlot.contracts.contexts import ContextEnd, ContextEnding, ContextFacts
-from sandlot.contracts.errors import Conflict, SandlotError, StartFailed
+from sandlot.contracts.errors import Conflict, SandlotError, StartFailed, Unsupported
 from sandlot.contracts.events import Event, Failed, Returned, Started, Stderr, Stdout
 from sandlot.contracts.result import error_of
 from sandlot.wire import context_lines
-from sandlot.wire.context_lines import Began, Done, Ready, Reply, Told
+from sandlot.wire.context_lines import Began, Done, Ready, Refused, Reply, Told
 from sandlot.wire.frames import Kind
 from sandlot.wire.lines import LineError, LineReader
 
@@ -247,6 +247,8 @@ class Interpreter:
             if self._ready.done():
                 raise LineError("it said twice that it is ready")
             self._ready.set_result(told.facts)
+        elif isinstance(told, Refused):
+            self._refusal = Unsupported(told.message)
         elif isinstance(told, Began):
             await self._begin(told)
         elif isinstance(told, (Done, Reply)):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     class Shell(Protocol):
         """What runs cells."""
 
+        language: Tuple[str, str]
         name: str
         version: str
         features: Tuple[str, ...]
@@ -51,19 +52,6 @@ if TYPE_CHECKING:
             """The last cells and their numbers."""
 
 
-class Opening:
-    """What a command is that is a context: it takes the place of a handler's call in the runner."""
-
-    def ask(self, source: bytes) -> Opening:
-        """Nothing but the loop is wanted of the program, whose text *source* runs before it."""
-        self.program = source
-        return self
-
-    def answer(self, namespace: Dict[str, Any]) -> None:
-        """Serve until the requests end; returns in the context's own process only."""
-        Program(namespace).serve()
-
-
 class Program:
     """One context in its process."""
 
@@ -74,19 +62,28 @@ class Program:
         self._branching = Branching(private(handler.PASSING))
         _put_null(0)
         self._outlet = Outlet(self._channel)
-        self._interrupts, self._loop = Interrupts(self._channel.puts_off), Loop()
+        self._interrupts, self._loop = Interrupts(self._puts_off), Loop()
         sys.stdin, sys.stdout, sys.stderr = self._streams()
-        own = ipython.shell(self._outlet, self._loop)
-        self._shell: Shell = PlainShell(namespace, self._outlet, self._loop) if own is None else own
+        self._shell = self._made_shell(namespace)
         self._take_input()
         self._interrupts.install()
         os.register_at_fork(after_in_child=self._leave)
+
+    def _made_shell(self, namespace: Dict[str, Any]) -> Shell:
+        own = ipython.shell(self._outlet, self._loop)
+        return PlainShell(namespace, self._outlet, self._loop) if own is None else own
+
+    def _rest(self) -> None:
+        self._loop.rest(self._channel.requests, lambda: self._channel.has_request)
+
+    def _puts_off(self) -> bool:
+        return self._channel.puts_off()
 
     def serve(self) -> None:
         """Greet the host and answer it; in a copy of this process, its own."""
         self._greet()
         while not self._shell.is_leaving:
-            self._loop.rest(self._channel.requests, lambda: self._channel.has_request)
+            self._rest()
             request = self._channel.ask()
             if request is None:
                 return
@@ -94,14 +91,15 @@ class Program:
 
     def _greet(self) -> None:
         shell = self._shell
+        language, version = shell.language
         self._channel.tell(
             {
                 "event": "ready",
-                "language": "python",
-                "version": sys.version.split()[0],
+                "language": language,
+                "version": version,
                 "shell": shell.name,
                 "shell_version": shell.version,
-                "features": sorted({*shell.features, "fork"}),
+                "features": list(shell.features),
             }
         )
 
@@ -143,6 +141,8 @@ class Program:
         _flush()
         told: Dict[str, Any] = {}
         try:
+            if "fork" not in self._shell.features:
+                raise Unsafe("it has a kernel, which is another process")
             busy = self._loop.left()
             if busy:
                 raise Unsafe(f"it has tasks of the event loop that wait ({busy}): await or cancel them first")

@@ -96,7 +96,8 @@ def test_the_agent_reads_nothing_that_comes_back(talk: Talk) -> None:
 def test_a_copy_is_made_of_a_context_only(talk: Talk) -> None:
     host = talk.host
     asked = {"code": True, "context": True, "stdin": True}
-    for name in ("99", host.replies[host.open("run", argv=["sleep", "9"], background=True)] and "2"):
+    other = host.run("sleep", "9", background=True).ok["process"]
+    for name in ("99", other):
         stream = host.open("run", branch=name, **asked)
         host.send(stream, Kind.SOURCE_END)
         assert host.finish(stream).error in ("not_found", "invalid")
