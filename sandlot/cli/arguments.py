@@ -43,6 +43,9 @@ def run() -> argparse.ArgumentParser:
         action="store_true",
         help="run the code as a cell: the value of its last expression is printed, pictures are saved",
     )
+    parser.add_argument(
+        "--language", default="python", metavar="NAME", help="of the cell, with --context (default: python)"
+    )
     parser.add_argument("--engine", metavar="NAME", help="prefer this engine; its isolation is the floor")
     parser.add_argument("--isolation", metavar="LEVEL", help="at least process, namespace, userkernel or vm")
     parser.add_argument("--environment", metavar="NAME", help="the Python to use (sandlot env list)")

@@ -61,7 +61,7 @@ async def _run_cell(box: Box, options: argparse.Namespace, command: Command) -> 
     """Run the code of *command* as a cell, shown as it comes; its exit code."""
     require(Feature.CONTEXTS, box.features, engine=box.engine)
     shower = cells.Shower(pictures.Album(None), with_numbers=False)
-    context = await cast("Contexts", box).open_context(ContextSpec(env=command.env))
+    context = await cast("Contexts", box).open_context(ContextSpec(options.language, env=command.env))
     folded = CellFold()
     async with ended(context.run(Cell(command.code or "", timeout=command.timeout))) as events:
         async for event in events:

@@ -17,7 +17,9 @@ def main(words: Sequence[str]) -> int:
     parser = arguments.run()
     options, argv = program.parsed(parser, words)
     if options.context and (argv or options.handler is not None or options.event is not None):
-        parser.error("--context is for Python code without a handler: give FILE, -c CODE or -")
+        parser.error("--context is for code without a handler: give FILE, -c CODE or -")
+    if options.language != "python" and not options.context:
+        parser.error("--language needs --context: other languages run as cells; or run a program after --")
     given = {name: getattr(options, name) for name in arguments.SETTINGS}
     chosen = settings.load(flags=given)
     command = Command(

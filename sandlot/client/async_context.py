@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, AsyncGenerator, Tuple
 
 from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.contexts import (
+    Checkpoint,
     Completions,
     ContextEnding,
     ContextSpec,
@@ -14,7 +15,7 @@ from sandlot.contracts.contexts import (
     Judgement,
 )
 from sandlot.wire.contexts import ContextRow, Question
-from sandlot.wire.flows import contexts
+from sandlot.wire.flows import checkpoints, contexts
 
 from .async_driver import AsyncDriver
 from .facts import end_of_context
@@ -66,6 +67,22 @@ class AsyncRemoteContext:
 
     async def history(self, most: int = 100) -> Tuple[HistoryEntry, ...]:
         return await self._driver.value(contexts.history(self._sandbox, self.id, most))
+
+    async def fork(self) -> Self:
+        row = await self._driver.value(checkpoints.fork(self._sandbox, self.id))
+        return type(self)(self._driver, self._sandbox, ContextRow(row.id, self.spec, row.facts))
+
+    async def checkpoint(self) -> Checkpoint:
+        return await self._driver.value(checkpoints.take(self._sandbox, self.id))
+
+    async def rollback(self, checkpoint: Checkpoint) -> None:
+        await self._driver.value(checkpoints.rollback(self._sandbox, self.id, checkpoint))
+
+    async def discard(self, checkpoint: Checkpoint) -> None:
+        await self._driver.value(checkpoints.discard(self._sandbox, self.id, checkpoint))
+
+    async def checkpoints(self) -> Tuple[Checkpoint, ...]:
+        return await self._driver.value(checkpoints.listing(self._sandbox, self.id))
 
     async def ended(self) -> ContextEnding:
         return end_of_context(await self._driver.value(contexts.ended(self._sandbox, self.id)))

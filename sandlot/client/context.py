@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generator, Tuple
 
 from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.contexts import (
+    Checkpoint,
     Completions,
     ContextEnding,
     ContextSpec,
@@ -14,7 +15,7 @@ from sandlot.contracts.contexts import (
     Judgement,
 )
 from sandlot.wire.contexts import ContextRow, Question
-from sandlot.wire.flows import contexts
+from sandlot.wire.flows import checkpoints, contexts
 
 from .driver import Driver
 from .facts import end_of_context
@@ -66,6 +67,22 @@ class RemoteContext:
 
     def history(self, most: int = 100) -> Tuple[HistoryEntry, ...]:
         return self._driver.value(contexts.history(self._sandbox, self.id, most))
+
+    def fork(self) -> Self:
+        row = self._driver.value(checkpoints.fork(self._sandbox, self.id))
+        return type(self)(self._driver, self._sandbox, ContextRow(row.id, self.spec, row.facts))
+
+    def checkpoint(self) -> Checkpoint:
+        return self._driver.value(checkpoints.take(self._sandbox, self.id))
+
+    def rollback(self, checkpoint: Checkpoint) -> None:
+        self._driver.value(checkpoints.rollback(self._sandbox, self.id, checkpoint))
+
+    def discard(self, checkpoint: Checkpoint) -> None:
+        self._driver.value(checkpoints.discard(self._sandbox, self.id, checkpoint))
+
+    def checkpoints(self) -> Tuple[Checkpoint, ...]:
+        return self._driver.value(checkpoints.listing(self._sandbox, self.id))
 
     def ended(self) -> ContextEnding:
         return end_of_context(self._driver.value(contexts.ended(self._sandbox, self.id)))

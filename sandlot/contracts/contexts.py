@@ -43,7 +43,7 @@ class ContextFacts:
     """What an interpreter says it is: hostile text, for people to read.
 
     `shell` is IPython or plain; `features` are the powers it has beyond running cells: await, complete,
-    display, history, input, inspect, is_complete, magics, matplotlib, shell.
+    display, fork, history, input, inspect, is_complete, magics, matplotlib, shell.
     """
 
     language: str
@@ -120,6 +120,13 @@ class HistoryEntry:
     code: str
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state that a context had once: a copy of its interpreter that waits, and ends with the context."""
+
+    id: str
+
+
 class Context(Protocol):
     """One interpreter. Cells and questions are served one at a time, in the order they came.
 
@@ -163,6 +170,31 @@ class Context(Protocol):
 
     async def history(self, most: int = 100) -> Tuple[HistoryEntry, ...]:
         """The last *most* cells that were kept, oldest first."""
+
+    async def fork(self) -> Context:
+        """Another context with the state of this one, of the same spec; from now on both go apart.
+
+        It is a copy-on-write fork (fork(2)), so it takes milliseconds, and memory as either side changes it.
+        Raises Conflict while a cell runs or waits, when the box has as many as it may, and where a copy
+        would be broken, saying by what: threads, child processes, sockets, files open for writing, tasks of
+        the event loop; Unsupported where `facts.features` lacks fork; BoxDied.
+        """
+
+    async def checkpoint(self) -> Checkpoint:
+        """Keep the state there is now. Raises as `fork`, and Conflict when as many as may be are kept."""
+
+    async def rollback(self, checkpoint: Checkpoint) -> None:
+        """Go on with the state of *checkpoint*, which stays; what runs or waits ends as DIED.
+
+        An interpreter that has ended is replaced too. Raises NotFound for one that was never of this context
+        or was discarded, Conflict for one that has ended, and as `fork`.
+        """
+
+    async def discard(self, checkpoint: Checkpoint) -> None:
+        """Keep it no longer; idempotent."""
+
+    async def checkpoints(self) -> Tuple[Checkpoint, ...]:
+        """Those that are kept, oldest first."""
 
     async def ended(self) -> ContextEnding:
         """Wait for the end of the interpreter; once ended, returns at once. A restart begins a new wait."""

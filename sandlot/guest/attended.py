@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from .loop import Loop, Timer
     from .orphans import Orphans
+    from .passing import Passing
     from .reaper import Reaper
     from .run_request import RunRequest
     from .spare import Order, Spare
+    from .supervised import Supervised
 
     class Patron(Protocol):
         """Whose command it is."""
@@ -54,6 +56,8 @@ class Attended:
         self.stdout = ready.stdout
         self.stderr: Optional[int] = ready.stderr
         self.pid = ready.pid
+        self.passing: Optional[Passing] = None
+        self.family: Optional[Supervised] = None
         self._spare = ready
         self._loop, self._reaper, self._orphans = loop, reaper, orphans
         self._heard = ready.heard

@@ -37,6 +37,14 @@ def children() -> Optional[List[int]]:
         return _scanned(me)
 
 
+def session_of(pid: int) -> Optional[int]:
+    """The session of a child, also of one that is dead and was not waited for; None when there is none."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
 def kill_children(spared: Container[int] = ()) -> bool:
     """SIGKILL every direct child that is not spared, with its group; False when children are unknown."""
     found = children()

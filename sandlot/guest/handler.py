@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 VALUE = 5
 """The descriptor of a payload that takes the value; 3 and 4 are those it was started by."""
 
+PASSING = 6
+"""The descriptor of a context by which pipes for its copies come in."""
+
 _POSITIONAL = 2
 
 

@@ -2,7 +2,8 @@
 
 agent -> supervisor -> payload. The agent keeps the near ends; the supervisor keeps a pipe to report on and
 one to take orders from, and its death or the agent's ends the payload; the payload has 0, 1 and 2, and one
-more to tell what its handler returned, if it has one.
+more to tell what its handler returned, if it has one; a context has a socket too, by which pipes for its
+copies come in.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
-    from .contexts.program import Opening
+    from .contexts.opening import Opening
     from .greeting import Box
+    from .passing import Passing
     from .run_request import RunRequest
 
 _PREFERRED_VICTIM = b"1000"
@@ -38,18 +40,19 @@ class Launch:
         self.call = request.call
         self.opening: Optional[Opening] = None
         if request.context:
-            from .contexts.program import Opening  # here, while its file is in reach
+            from .contexts.opening import Opening  # here, while its file is in reach
 
-            self.opening = Opening()
+            self.opening = Opening(request.language)
         self.stdio: Tuple[int, int, int] = (-1, -1, -1)
         self.value: Optional[int] = None
+        self.passing: Optional[int] = None
 
 
 class Ends:
     """The agent's side of a started command: descriptors, non-blocking, and the supervisor's pid.
 
-    orders: bytes 1 to 64 are signals for the payload, 0 kills it, closing kills it too. reports: JSON lines.
-    stdin, stderr, value: None where there is none. With a terminal, stdin and stdout are its master.
+    orders: as supervisor.ORDER packs them; closing kills. reports: JSON lines. stdin, stderr, value: None
+    where there is none. With a terminal, stdin and stdout are its master. passing: of a context.
     """
 
     def __init__(self) -> None:
@@ -61,12 +64,15 @@ class Ends:
         self.stdout = -1
         self.stderr: Optional[int] = None
         self.value: Optional[int] = None
+        self.passing: Optional[Passing] = None
 
     def close(self) -> None:
         """Give everything back; for a start that failed."""
         ours = {self.reports, self.orders, self.stdin, self.stdout, self.stderr, self.value}
         for descriptor in ours - {-1, None}:
             os.close(descriptor)  # type: ignore[arg-type]
+        if self.passing is not None:
+            self.passing.close()
 
 
 def start(request: RunRequest, source: Optional[bytes], box: Box) -> Ends:
@@ -114,6 +120,11 @@ def _open_stdio(request: RunRequest, launch: Launch, ends: Ends, far: List[int])
     launch.stdio = (stdin, stdout, stderr)
     if request.tells:
         ends.value, launch.value = descriptors.pipe(far, near_reads=True)
+    if request.context:
+        from .passing import Passing
+
+        ends.passing = Passing(far)
+        launch.passing = far[-1]
 
 
 def memory_priority() -> Optional[int]:

@@ -18,13 +18,13 @@ from . import (
     runner,  # noqa: F401 - run by __main__, loaded here: behind the walls its file may be out of reach
     signals,
 )
-from .handler import VALUE
+from .handler import PASSING, VALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, NoReturn, Optional, Tuple, Union
 
-    from .contexts.program import Opening
+    from .contexts.opening import Opening
     from .handler import Call
     from .launch import Launch
 
@@ -83,14 +83,18 @@ def become(launch: Launch, supervisor: int, errors: int) -> NoReturn:
 
 def _enter(launch: Launch, supervisor: int, errors: int) -> None:
     signals.restore(python=launch.argv is None)
-    taken = (ERRORS, VALUE)
+    taken = (ERRORS, VALUE, PASSING)
     stdio = tuple(os.dup(source) if source in taken else source for source in launch.stdio)
     value = os.dup(launch.value) if launch.value in taken else launch.value
+    passing = os.dup(launch.passing) if launch.passing in taken else launch.passing
     if errors != ERRORS:
         os.dup2(errors, ERRORS, inheritable=False)
-    if value is not None:
-        os.dup2(value, VALUE, inheritable=False)
-    descriptors.place(stdio, keep=(*lockdown.held(), *((ERRORS,) if value is None else taken)))
+    kept = [ERRORS]
+    for source, target in ((value, VALUE), (passing, PASSING)):
+        if source is not None:
+            os.dup2(source, target, inheritable=False)
+            kept.append(target)
+    descriptors.place(stdio, keep=(*lockdown.held(), *kept))
     if launch.terminal:
         from . import terminal
 

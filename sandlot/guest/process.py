@@ -15,8 +15,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Protocol
 
+    from .branched import Branched
     from .loop import Loop, Timer
+    from .passing import Passing
     from .run_request import RunRequest
+    from .supervised import Supervised
 
     class Care(Protocol):
         """What looks after its processes; launch.Ends says what the descriptors are."""
@@ -25,7 +28,15 @@ if TYPE_CHECKING:
         stdout: int
         stderr: Optional[int]
         value: Optional[int]
-        pid: int
+        passing: Optional[Passing]
+
+        @property
+        def pid(self) -> int:
+            """The agent's child that stands for it."""
+
+        @property
+        def family(self) -> Optional[Supervised]:
+            """Who looks after it and its copies, where it can have any."""
 
         def order(self, number: int) -> None:
             """A signal, or supervisor.KILL."""
@@ -97,6 +108,15 @@ class Process:
     def child(self) -> Optional[int]:
         """The agent's child that stands for it, while that lives."""
         return None if self._care is None else self._care.pid
+
+    def branch(self) -> Branched:
+        """What looks after a copy of it that is still to be made. Raises Refusal, OSError."""
+        from . import branched
+
+        care = None if self._ended is not None else self._care
+        return branched.made(
+            None if care is None else care.family, None if care is None else care.passing, self._loop
+        )
 
     def begin(self, care: Care, audience: Audience) -> None:
         """It was started; *care* looks after it."""

@@ -71,7 +71,8 @@ class Table:
 
     def start(self, process: Process, source: Optional[bytes], audience: Audience) -> None:
         """Start one that was added. Raises Refusal when the box has no room for another process."""
-        self._starter.start(process, source, audience)
+        branch = process.request.branch
+        self._starter.start(process, source, audience, None if branch is None else self._known(branch))
 
     def forget(self, process: Process) -> None:
         """A foreground process is over, or one could not start."""
@@ -93,7 +94,9 @@ class Table:
 
     def named(self, request: Dict[str, Any]) -> Process:
         """The process a request names; raises Refusal (not_found)."""
-        name = refusal.field(request, "process", str)
+        return self._known(refusal.field(request, "process", str))
+
+    def _known(self, name: str) -> Process:
         process = self._all.get(name)
         if process is None:
             raise Refusal("not_found", f"no process {name[:64]!r}; `processes` lists those that are known")

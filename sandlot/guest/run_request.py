@@ -22,7 +22,9 @@ class RunRequest:
     output_limit: bytes kept of each stream, or None; flood_limit: bytes dropped after which the command is
     killed, or None; background: the request ends at once, the process stays; last: no other command follows;
     call: what of the program is called and returns a value, or None; context: the program is an
-    interpreter of ours that keeps its state, takes requests as input and tells events where a value would go.
+    interpreter of ours that keeps its state, takes requests as input and tells events where a value would go;
+    branch: the context it is to be a copy of, by the name of its process, or None; language: what a context
+    speaks.
     """
 
     def __init__(self, request: Dict[str, Any], workspace: str) -> None:
@@ -39,6 +41,9 @@ class RunRequest:
         self.last: bool = field(request, "last", bool, False)
         self.call = _call(request, self.timeout)
         self.context: bool = _context(request)
+        self.language: str = field(request, "language", str, "python")
+        self.branch: Optional[str] = field(request, "branch", str, None)
+        _check(self.branch is None or self.context, "branch", self.branch)
         _check(self.workdir.startswith("/") and "\0" not in self.workdir, "workdir", self.workdir)
 
     @property

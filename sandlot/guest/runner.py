@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import Any, Dict, FrozenSet, List, NoReturn, Optional, Type, Union
 
-    from .contexts.program import Opening
+    from .contexts.opening import Opening
     from .handler import Call
 
 _INTERRUPTED = -signals.SIGINT

@@ -40,11 +40,15 @@ class Starter:
         """No process of any command is left."""
         return not self._running
 
-    def start(self, process: Process, source: Optional[bytes], audience: Audience) -> None:
-        """Start it. Raises Refusal when the box has no room for another process."""
+    def start(
+        self, process: Process, source: Optional[bytes], audience: Audience, of: Optional[Process]
+    ) -> None:
+        """Start it, as a copy of the context *of* if that is given. Raises Refusal when it cannot be."""
         ready = self._taken(process.request)
         try:
-            if ready is None:
+            if of is not None:
+                self._branch(process, audience, of)
+            elif ready is None:
                 self._supervise(process, source, audience)
             else:
                 self._attend(process, source, audience, ready)
@@ -68,6 +72,11 @@ class Starter:
     def _supervise(self, process: Process, source: Optional[bytes], audience: Audience) -> None:
         ends = launch.start(process.request, source, self._box)
         care = Supervised(ends, self._loop, self._reaper, self._orphans.end)
+        process.begin(care, audience)
+        care.begin(process)
+
+    def _branch(self, process: Process, audience: Audience, of: Process) -> None:
+        care = of.branch()
         process.begin(care, audience)
         care.begin(process)
 

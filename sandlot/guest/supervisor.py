@@ -2,12 +2,18 @@
 
 The payload may be of the same uid, so the agent and this process are closed to it (dumpable 0), ignore every
 signal that can be ignored, and never share a descriptor with it.
+
+A context may fork copies of itself, which the kernel makes this process's children when it forks them twice.
+So one supervisor can have several members: the command, and copies that the agent told it of. Who is told is
+not believed: a member is what wait(2) says is a child. Each has a session of its own; what a member leaves is
+known by it and ends with it. What led a session of its own, and lost its parent, ends with the last member.
 """
 
 from __future__ import annotations
 
 import os
 import resource  # noqa: F401 - wait4 and the walls need it, and would look for it after the fork each time
+import struct
 
 from ..walls import lockdown, session
 from ..wire import json_object
@@ -16,12 +22,21 @@ from .loop import READ, Loop, now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, NoReturn, Optional, Tuple
+    from typing import Any, Dict, NoReturn, Optional, Set, Tuple
 
     from .launch import Launch
 
 KILL = 0
-"""The order that ends everything; other orders are signal numbers."""
+"""The order that ends everything of a member; other orders are signal numbers."""
+
+ADOPT = 255
+"""The order to take a child for another member."""
+
+FIRST = 0
+"""How orders and reports name the command; its copies go by their pids."""
+
+ORDER = struct.Struct("=IB")
+"""Whom it concerns, and the order."""
 
 GRACE = 0.1
 """Seconds that what outlives the main process has to end by itself (E26)."""
@@ -45,7 +60,7 @@ def supervise(launch: Launch, agent: int, orders: int, reports: int) -> NoReturn
         raise
     except BaseException as error:  # noqa: BLE001 - the edge of a process: the agent's frames lie beyond
         try:
-            _report({"failed": {"code": "failed", "message": f"the supervisor failed: {error!r}"}})
+            _report(FIRST, "failed", {"code": "failed", "message": f"the supervisor failed: {error!r}"})
         finally:
             os._exit(_CRASHED)
     os._exit(0)
@@ -53,38 +68,44 @@ def supervise(launch: Launch, agent: int, orders: int, reports: int) -> NoReturn
 
 def _kept(launch: Launch) -> Tuple[int, ...]:
     """What the payload will need of the agent's."""
-    own = () if launch.value is None else (launch.value,)
+    own = tuple(each for each in (launch.value, launch.passing) if each is not None)
     return (*launch.stdio, *own, *lockdown.held())
 
 
-def _report(value: Dict[str, Any]) -> None:
-    os.write(_REPORTS, json_object.render(value) + b"\n")
+def _report(name: int, what: str, value: object) -> None:
+    os.write(_REPORTS, json_object.render({"member": name, what: value}) + b"\n")
+
+
+class _Member:
+    """A main process; *name* is how it is told of."""
+
+    def __init__(self, name: int, pid: int) -> None:
+        self.name, self.pid = name, pid
+        self.started = now()
+        self.seconds = 0.0
+        self.status: Optional[int] = None
+        self.by: Optional[str] = None
+        self.killing_until: Optional[float] = None
+        self.rounds = 0
 
 
 class _Supervisor:
-    """One command: its main process, and everything that descends from it."""
+    """One command and its copies: their main processes, and everything that descends from those."""
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._loop = Loop()
-        self._main = 0
-        self._started = now()
-        self._seconds = 0.0
-        self._status: Optional[int] = None
-        self._by: Optional[str] = None
+        self._members: Dict[int, _Member] = {}
         self._cpu = 0.0
         self._peak = 0
         self._errors = -1
         self._complaint = b""
         self._childless = False
-        self._killing_until: Optional[float] = None
-        self._rounds = 0
-        self._over = False
 
     def run(self) -> None:
         """Start the payload and stay until nothing of it is left."""
         self._start()
-        while not self._over:
+        while self._members:
             self._loop.turn()
 
     def _start(self) -> None:
@@ -92,9 +113,10 @@ class _Supervisor:
         waking, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signals.wake_on_child(wake)
         me = os.getpid()
-        self._main = os.fork()
-        if self._main == 0:
+        pid = os.fork()
+        if pid == 0:
             payload.become(self._launch, me, writing)
+        self._members[FIRST] = _Member(FIRST, pid)
         descriptors.close_all_but((_ORDERS, _REPORTS, _DIAGNOSTICS, self._errors, waking, wake))
         os.set_blocking(self._errors, False)
         os.set_blocking(_ORDERS, False)
@@ -115,34 +137,54 @@ class _Supervisor:
         os.close(self._errors)
         self._errors = -1
         if self._complaint:
-            _report({"failed": json_object.parse(self._complaint)})
+            _report(FIRST, "failed", json_object.parse(self._complaint))
         else:
-            _report({"started": self._main})
+            _report(FIRST, "started", self._members[FIRST].pid)
 
     def _obey(self) -> None:
-        orders = os.read(_ORDERS, 64)
+        orders = os.read(_ORDERS, 64 * ORDER.size)  # each was written at once, so none is cut
         if not orders:
             self._loop.forget(_ORDERS)
-            self._kill("order")
-        for order in orders:
-            if order == KILL:
-                self._kill("order")
-            elif self._status is None:
-                self._signal(order)
+            for member in list(self._members.values()):
+                self._kill(member, "order")
+        for name, order in ORDER.iter_unpack(orders):
+            found = self._members.get(name)
+            if order == ADOPT:
+                self._adopt(name)
+            elif found is None:
+                continue  # it has ended, and the agent does not know yet
+            elif order == KILL:
+                self._kill(found, "order")
+            elif found.status is None:
+                self._signal(found, order)
 
-    def _signal(self, number: int) -> None:
+    def _adopt(self, pid: int) -> None:
+        """Take the child *pid* for a member; the agent heard of it from a program, so the kernel is asked."""
+        try:
+            if any(member.pid == pid for member in self._members.values()):
+                raise ChildProcessError
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except OSError:
+            _report(pid, "failed", {"code": "failed", "message": "the copy ended before it began"})
+            return
+        self._members[pid] = _Member(pid, pid)
+        _report(pid, "started", pid)
+        self._reap()
+
+    def _signal(self, member: _Member, number: int) -> None:
         """To the main process and its group: a shell's children are meant as much as the shell."""
         try:
-            if os.getpgid(self._main) == self._main:
-                os.killpg(self._main, number)
+            if os.getpgid(member.pid) == member.pid:
+                os.killpg(member.pid, number)
             else:
-                os.kill(self._main, number)
+                os.kill(member.pid, number)
         except ProcessLookupError:
             pass
 
     def _time_out(self) -> None:
         self._reap()
-        self._kill("timeout")
+        if FIRST in self._members:
+            self._kill(self._members[FIRST], "timeout")
 
     def _reap(self, _bytes: bytes = b"") -> None:
         while not self._childless:
@@ -155,54 +197,72 @@ class _Supervisor:
                 break
             self._cpu += usage.ru_utime + usage.ru_stime
             self._peak = max(self._peak, usage.ru_maxrss * 1024)
-            if pid == self._main:
-                self._ended(status)
-        if self._childless:
-            self._finish()
+            for member in self._members.values():
+                if member.pid == pid:
+                    self._ended(member, status)
+        for member in list(self._members.values()):
+            if self._childless or (member.status is not None and not self._has_rest(member)):
+                self._finish(member)
 
-    def _ended(self, status: int) -> None:
-        self._status = status
-        self._seconds = now() - self._started
-        if self._by is None:
-            self._by = "self"
-            self._loop.after(GRACE, self._kill_rest)
+    def _ended(self, member: _Member, status: int) -> None:
+        member.status = status
+        member.seconds = now() - member.started
+        if member.by is None:
+            member.by = "self"
+            self._loop.after(GRACE, lambda: self._kill_rest(member))
 
-    def _kill(self, by: str) -> None:
-        if self._by is None:
-            self._by = by
-        self._kill_rest()
+    def _has_rest(self, member: _Member) -> bool:
+        """Whether something of it is left: of the only one, all that this process is the parent of."""
+        if len(self._members) == 1:
+            return not self._childless
+        found = descendants.children() or ()
+        return any(descendants.session_of(child) == member.pid for child in found)
 
-    def _kill_rest(self) -> None:
-        if self._killing_until is None:
-            self._killing_until = now() + _KILL_PATIENCE
-            self._kill_round()
+    def _kill(self, member: _Member, by: str) -> None:
+        if member.by is None:
+            member.by = by
+        self._kill_rest(member)
 
-    def _kill_round(self) -> None:
+    def _kill_rest(self, member: _Member) -> None:
+        if member.killing_until is None:
+            member.killing_until = now() + _KILL_PATIENCE
+            self._kill_round(member)
+
+    def _kill_round(self, member: _Member) -> None:
         """Until wait(2) says that there is nobody, or patience ends: then the agent inherits the rest."""
-        if self._over or self._killing_until is None:
+        if member.name not in self._members or member.killing_until is None:
             return
-        self._rounds += 1
-        if self._rounds > _PLAIN_ROUNDS:
-            descendants.kill_tree()
-        if not descendants.kill_children() and self._status is None:
-            self._signal(signals.SIGKILL)
+        member.rounds += 1
+        spared = self._spared(member)
+        if spared or member.rounds > _PLAIN_ROUNDS:
+            descendants.kill_tree(spared)
+        if not descendants.kill_children(spared) and member.status is None:
+            self._signal(member, signals.SIGKILL)
         self._reap()
-        if not self._over and now() > self._killing_until:
-            self._finish()
-        self._loop.after(_KILL_PAUSE, self._kill_round)
+        if member.name in self._members and now() > member.killing_until:
+            self._finish(member)
+        self._loop.after(_KILL_PAUSE, lambda: self._kill_round(member))
 
-    def _finish(self) -> None:
-        if self._over:
-            return
-        self._over = True
-        if self._errors >= 0:
+    def _spared(self, member: _Member) -> Set[int]:
+        """Children that are another member's, or nobody knows whose."""
+        if len(self._members) == 1:
+            return set()
+        found = descendants.children() or ()
+        return {child for child in found if descendants.session_of(child) != member.pid}
+
+    def _finish(self, member: _Member) -> None:
+        if member.name == FIRST and self._errors >= 0:
             self._listen()  # a payload that was quick: its silence is on record before its end
-        ended = {
-            "by": self._by,
-            "status": self._status,
+        if self._members.pop(member.name, None) is None:
+            return
+        ended: Dict[str, Any] = {
+            "by": member.by,
+            "status": member.status,
             "cpu": self._cpu,
             "peak": self._peak,
-            "seconds": self._seconds or now() - self._started,
-            "leftover": not self._childless,
+            "seconds": member.seconds or now() - member.started,
+            "leftover": not self._members and not self._childless,
+            "last": not self._members,
         }
-        _report({"ended": ended})
+        self._cpu, self._peak = 0.0, 0
+        _report(member.name, "ended", ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -35,6 +35,7 @@ from sandlot.wire import context_lines
 from sandlot.wire.context_lines import Done, Reply
 from sandlot.wire.lines import LineError
 
+from .branches import DEAD, Branches, Home
 from .cell_feed import CellFeed
 from .interpreter import Interpreter
 from .spill import Spills
@@ -48,28 +49,16 @@ INTERRUPT_PATIENCE = 2.0
 QUESTION_PATIENCE = 20.0
 """Seconds the answer to a question may take: objects of the user have a say in it."""
 
-_DEAD = "the context's interpreter has ended ({}): restart it, or open another"
-
 _Read = TypeVar("_Read")
-Start = Callable[[], Awaitable[Interpreter]]
 
 
-class BoxContext:
-    """Implements contracts.contexts.Context; made by BoxContexts.open_context."""
+class BoxContext(Branches):
+    """Implements contracts.contexts.Context; made by BoxContexts.add_context."""
 
-    def __init__(
-        self,
-        name: str,
-        spec: ContextSpec,
-        start: Start,
-        interpreter: Interpreter,
-        closed: Callable[[], None],
-        spills: Spills,
-    ) -> None:
-        """Hold *interpreter*, which *start* made; *closed* is called once. Long output goes to *spills*."""
-        self._spills = spills
+    def __init__(self, name: str, spec: ContextSpec, home: Home, interpreter: Interpreter) -> None:
+        """Hold *interpreter*, which runs in the box that *home* is."""
         self.id, self.spec = name, spec
-        self._start, self._interpreter, self._closed = start, interpreter, closed
+        self._home, self._interpreter, self._kept = home, interpreter, {}
         self._turn, self._restarting = asyncio.Lock(), asyncio.Lock()
         self._waiting = 0
         self._running: CellRun | None = None
@@ -86,7 +75,7 @@ class BoxContext:
             if interpreter is None or interpreter.ending is not None:
                 end: CellEvent = Finished(CellStatus.DIED, detail=self._told_end())
             else:
-                self._running = run = CellRun(interpreter, cell, self._spills)
+                self._running = run = CellRun(interpreter, cell, self._home.spills)
                 try:
                     while not isinstance(event := await run.next(), Finished):
                         yield event
@@ -112,7 +101,7 @@ class BoxContext:
             if self._is_closed:
                 raise Conflict("the context was closed: open another")
             await self._interpreter.close()
-            self._interpreter = await self._start()
+            self._interpreter = await self._home.start_interpreter(self.spec)
 
     async def complete(self, code: str, cursor: int) -> Completions:
         reply = await self._ask("complete", code=code, cursor=_within(cursor, code))
@@ -138,7 +127,8 @@ class BoxContext:
     async def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
-            self._closed()
+            self._home.forget_context(self.id)
+        await self._discard_all()
         await self._interpreter.close()
 
     async def _read(self, read: Callable[[], _Read]) -> _Read:
@@ -147,12 +137,12 @@ class BoxContext:
             return read()
         except LineError as error:
             await self._interpreter.kill(ContextEnd.BROKEN, str(error))
-            raise Conflict(_DEAD.format(self._told_end())) from None
+            raise Conflict(DEAD.format(self._told_end())) from None
 
     async def _ask(self, do: str, **request: Any) -> Reply:
         async with self._place() as interpreter:
             if interpreter is None or interpreter.ending is not None:
-                raise Conflict(_DEAD.format(self._told_end()))
+                raise Conflict(DEAD.format(self._told_end()))
             asking = asyncio.ensure_future(interpreter.ask(do, **request))
             await asyncio.wait([asking], timeout=QUESTION_PATIENCE)
             is_late = not asking.done()
@@ -165,7 +155,7 @@ class BoxContext:
         if is_late:
             raise TimedOut(f"{do} took more than {QUESTION_PATIENCE:g} s: ask for less")
         if reply is None:
-            raise Conflict(_DEAD.format(self._told_end()))
+            raise Conflict(DEAD.format(self._told_end()))
         if reply.error is not None:
             raise Conflict(f"{do} failed in the context: {reply.error}")
         return reply
@@ -189,7 +179,7 @@ class BoxContext:
     def _told_end(self) -> str:
         ending = self._interpreter.ending
         if ending is None:
-            return "it was restarted"
+            return "it was restarted or rolled back"
         return f"{ending.end.value}: {ending.detail}" if ending.detail else ending.end.value
 
 

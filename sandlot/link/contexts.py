@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sandlot.contracts.command import Command
-from sandlot.contracts.contexts import PYTHON, Context, ContextSpec
-from sandlot.contracts.errors import Conflict, Unsupported
+from sandlot.contracts.contexts import Context, ContextSpec
+from sandlot.contracts.errors import Conflict
 
 from . import running
 from .calls import Calls
@@ -34,35 +36,45 @@ class BoxContexts:
 
     async def open_context(self, spec: ContextSpec) -> Context:
         """As Contexts.open_context."""
-        if spec.language != PYTHON:
-            raise Unsupported(f"no context speaks {spec.language!r} here: python alone is known")
-        if len(self._contexts) + self._opening >= MOST_CONTEXTS:
-            raise Conflict(f"the box has {MOST_CONTEXTS} contexts, the most allowed: close one")
-        self._opening += 1
-        try:
-            interpreter = await self._start_interpreter(spec)
-        finally:
-            self._opening -= 1
-        name = uuid.uuid4().hex
-        context = BoxContext(
-            name,
-            spec,
-            lambda: self._start_interpreter(spec),
-            interpreter,
-            lambda: self._forget_context(name),
-            self.spills,
-        )
-        self._contexts[name] = context
-        return context
+        with self.place_of_context():
+            return self.add_context(spec, await self.start_interpreter(spec))
 
     async def contexts(self) -> tuple[Context, ...]:
         """As Contexts.contexts."""
         return tuple(self._contexts.values())
 
-    async def _start_interpreter(self, spec: ContextSpec) -> Interpreter:
+    @contextmanager
+    def place_of_context(self) -> Iterator[None]:
+        """For the length of a block, a place for one more interpreter. Raises Conflict."""
+        kept = sum(1 + context.kept for context in self._contexts.values())
+        if kept + self._opening >= MOST_CONTEXTS:
+            raise Conflict(
+                f"the box has {MOST_CONTEXTS} contexts and checkpoints, the most allowed: "
+                "close or discard one"
+            )
+        self._opening += 1
+        try:
+            yield
+        finally:
+            self._opening -= 1
+
+    def add_context(self, spec: ContextSpec, interpreter: Interpreter) -> BoxContext:
+        """A context of the box for *interpreter*."""
+        context = BoxContext(uuid.uuid4().hex, spec, self, interpreter)
+        self._contexts[context.id] = context
+        return context
+
+    async def start_interpreter(self, spec: ContextSpec) -> Interpreter:
+        """One of *spec*, which runs. Raises as `open_context`."""
         command = Command(code="", env=spec.env, workdir=spec.workdir, timeout=None)
-        fields = {**self._fields(command, running.UNBOUNDED), "context": True, "stdin": True}
+        fields = {
+            **self._fields(command, running.UNBOUNDED),
+            "context": True,
+            "stdin": True,
+            "language": spec.language,
+        }
         return await Interpreter.start(self._calls, fields)
 
-    def _forget_context(self, name: str) -> None:
+    def forget_context(self, name: str) -> None:
+        """It was closed."""
         self._contexts.pop(name, None)

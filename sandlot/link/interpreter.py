@@ -16,11 +16,11 @@ from typing import Any
 
 from sandlot.contracts.cells import Begun, CellEvent, Streamed, StreamName
 from sandlot.contracts.contexts import ContextEnd, ContextEnding, ContextFacts
-from sandlot.contracts.errors import SandlotError, StartFailed
-from sandlot.contracts.events import Event, Exited, Failed, Reason, Returned, Stderr, Stdout
+from sandlot.contracts.errors import Conflict, SandlotError, StartFailed, Unsupported
+from sandlot.contracts.events import Event, Failed, Returned, Started, Stderr, Stdout
 from sandlot.contracts.result import error_of
 from sandlot.wire import context_lines
-from sandlot.wire.context_lines import Began, Done, Ready, Reply, Told
+from sandlot.wire.context_lines import Began, Done, Ready, Refused, Reply, Told
 from sandlot.wire.frames import Kind
 from sandlot.wire.lines import LineError, LineReader
 
@@ -28,6 +28,7 @@ from . import running
 from .calls import Calls
 from .cell_feed import CellFeed
 from .connection import ConnectionEnded, Saying, Stream, StreamEnded
+from .context_end import concluded
 from .value import Value
 
 START_PATIENCE = 60.0
@@ -51,9 +52,9 @@ class _Pieces(Value):
 class Interpreter:
     """A running interpreter; made by `start`."""
 
-    def __init__(self, calls: Calls, stream: Stream, held: AsyncExitStack) -> None:
-        """Hold a stream whose request is *held* open."""
-        self._calls, self._stream, self._held = calls, stream, held
+    def __init__(self, calls: Calls, stream: Stream, held: AsyncExitStack, fields: Mapping[str, Any]) -> None:
+        """Hold a stream whose request, of *fields*, is *held* open."""
+        self._calls, self._stream, self._held, self._fields = calls, stream, held, fields
         loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[ContextFacts] = loop.create_future()
         self._ended: asyncio.Future[ContextEnding] = loop.create_future()
@@ -74,16 +75,42 @@ class Interpreter:
     @classmethod
     async def start(cls, calls: Calls, fields: Mapping[str, Any]) -> Interpreter:
         """Start one; *fields* are those of its `run`. Raises StartFailed, BoxDied, and as the agent tells."""
+        found = await cls._opened(calls, fields)
+        await found.stand()
+        return found
+
+    @classmethod
+    async def _opened(cls, calls: Calls, fields: Mapping[str, Any]) -> Interpreter:
         async with AsyncExitStack() as held:
             said = (Saying(Kind.SOURCE_END),)
             stream = await held.enter_async_context(calls.request("run", said, **fields))
-            found = cls(calls, stream, held.pop_all())
+            return cls(calls, stream, held.pop_all(), fields)
+
+    async def fork(self) -> Interpreter:
+        """A copy of it, which nothing may run in meanwhile. Raises Conflict, BoxDied, and as the agent tells.
+
+        The agent opens the copy's stream and sends its pipes to the program, which is asked to fork then.
+        """
+        copy = await self._opened(self._calls, {**self._fields, "env": {}, "branch": self._process})
         try:
-            await found._come_up()
+            reply = await self.ask("fork")
+            if reply is None:
+                raise Conflict("the interpreter died when it was copied: restart it, or open another")
+            if reply.error is not None and reply.value.get("given") is not False:
+                raise Conflict(f"the context cannot be copied: {reply.error}")
         except BaseException:
-            await found.kill(ContextEnd.CLOSED, "it did not start")
+            await copy.kill(ContextEnd.CLOSED, "it was not copied")
             raise
-        return found
+        await copy.stand()
+        return copy
+
+    async def stand(self) -> None:
+        """Wait until it can run cells. Raises as `start`, and it is ended then."""
+        try:
+            await self._come_up()
+        except BaseException:
+            await self.kill(ContextEnd.CLOSED, "it did not start")
+            raise
 
     @property
     def facts(self) -> ContextFacts:
@@ -161,6 +188,7 @@ class Interpreter:
         raise StartFailed(f"the context ended before it could run a cell: {self._ended.result().detail}")
 
     _refusal: SandlotError | None = None
+    _process = ""
 
     async def _settled(self) -> Done | Reply | None:
         assert self._awaited is not None  # noqa: S101 - set by who calls this
@@ -191,7 +219,7 @@ class Interpreter:
                     end = event
                     await self._take(event)
         finally:
-            self._ended.set_result(self._concluded(end))
+            self._ended.set_result(concluded(end, self._why))
             self._give_up()
             if self._feed is not None:
                 self._feed.hurry()
@@ -204,7 +232,9 @@ class Interpreter:
                 each.set_result(None)
 
     async def _take(self, event: Event) -> None:
-        if isinstance(event, Stdout):
+        if isinstance(event, Started):
+            self._process = event.process
+        elif isinstance(event, Stdout):
             await self._output(StreamName.STDOUT, event.data)
         elif isinstance(event, Stderr):
             await self._output(StreamName.STDERR, event.data)
@@ -241,6 +271,8 @@ class Interpreter:
             if self._ready.done():
                 raise LineError("it said twice that it is ready")
             self._ready.set_result(told.facts)
+        elif isinstance(told, Refused):
+            self._refusal = Unsupported(told.message)
         elif isinstance(told, Began):
             await self._begin(told)
         elif isinstance(told, (Done, Reply)):
@@ -277,20 +309,6 @@ class Interpreter:
         elif isinstance(event, Streamed) and self._early_size < _MOST_EARLY:
             self._early.append(event)
             self._early_size += len(event.text)
-
-    def _concluded(self, end: Event | None) -> ContextEnding:
-        if isinstance(end, Exited) and end.reason is Reason.BOX_DIED:
-            return self._why or ContextEnding(ContextEnd.BOX_DIED, f"the box died: {end.who}")
-        if self._why is not None:
-            return self._why
-        if isinstance(end, Failed):
-            return ContextEnding(ContextEnd.EXITED, end.message)
-        if not isinstance(end, Exited):
-            return ContextEnding(ContextEnd.BROKEN, "nobody tells how it ended")
-        if end.reason is Reason.OUT_OF_MEMORY:
-            return ContextEnding(ContextEnd.OUT_OF_MEMORY, "it used more memory than the sandbox has")
-        how = f"exit code {end.exit_code}" if end.signal is None else f"signal {end.signal}"
-        return ContextEnding(ContextEnd.EXITED, how)
 
 
 async def _read_apart(line: bytes) -> Told:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 from sandlot.contracts.cells import Cell, CellEvent, Finished
 from sandlot.contracts.contexts import (
+    Checkpoint,
     Completions,
     Context,
     ContextEnding,
@@ -22,8 +23,8 @@ from .gate import Gate
 class LentContext:
     """Implements contracts.contexts.Context by that of another box.
 
-    A cell takes a place in the gate of commands from the moment it is given until it is over: `run` and
-    `restart` also raise PoolExhausted and QuotaDenied.
+    A cell takes a place in the gate of commands from the moment it is given until it is over: `run`,
+    `restart` and what copies an interpreter also raise PoolExhausted and QuotaDenied.
     """
 
     def __init__(self, context: Context, commands: Gate, owner: str) -> None:
@@ -67,6 +68,24 @@ class LentContext:
 
     async def history(self, most: int = 100) -> tuple[HistoryEntry, ...]:
         return await self._context.history(most)
+
+    async def fork(self) -> LentContext:
+        async with self._commands.place(self._owner):
+            return LentContext(await self._context.fork(), self._commands, self._owner)
+
+    async def checkpoint(self) -> Checkpoint:
+        async with self._commands.place(self._owner):
+            return await self._context.checkpoint()
+
+    async def rollback(self, checkpoint: Checkpoint) -> None:
+        async with self._commands.place(self._owner):
+            await self._context.rollback(checkpoint)
+
+    async def discard(self, checkpoint: Checkpoint) -> None:
+        await self._context.discard(checkpoint)
+
+    async def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return await self._context.checkpoints()
 
     async def ended(self) -> ContextEnding:
         return await self._context.ended()

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, AsyncIterator, Awaitable, Optional, Tuple, Uni
 
 from sandlot.contracts.cell_result import CellFold
 from sandlot.contracts.cells import Cell, CellEvent, CellResult, InputAsked
-from sandlot.contracts.contexts import Completions, Context, ContextFacts, HistoryEntry, Inspection, Judgement
+from sandlot.contracts.contexts import (
+    Checkpoint,
+    Completions,
+    Context,
+    ContextFacts,
+    HistoryEntry,
+    Inspection,
+    Judgement,
+)
 from sandlot.contracts.errors import Conflict
 from sandlot.contracts.quantity import Seconds
 from sandlot.contracts.streams import ended
@@ -94,6 +102,26 @@ class AsyncContext:
     async def history(self, most: int = 100) -> Tuple[HistoryEntry, ...]:
         """As Context.history."""
         return await self._held.history(most)
+
+    async def fork(self) -> AsyncContext:
+        """As Context.fork."""
+        return AsyncContext(await self._held.fork(), self._usual)
+
+    async def checkpoint(self) -> Checkpoint:
+        """As Context.checkpoint."""
+        return await self._held.checkpoint()
+
+    async def rollback(self, checkpoint: Checkpoint) -> None:
+        """As Context.rollback."""
+        await self._held.rollback(checkpoint)
+
+    async def discard(self, checkpoint: Checkpoint) -> None:
+        """As Context.discard."""
+        await self._held.discard(checkpoint)
+
+    async def checkpoints(self) -> Tuple[Checkpoint, ...]:
+        """As Context.checkpoints."""
+        return await self._held.checkpoints()
 
     async def close(self) -> None:
         """As Context.close."""

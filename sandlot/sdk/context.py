@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Generator, Optional, Tuple, Union
 from sandlot.client.context import RemoteContext
 from sandlot.contracts.cell_result import CellFold
 from sandlot.contracts.cells import Cell, CellEvent, CellResult, InputAsked
-from sandlot.contracts.contexts import Completions, ContextFacts, HistoryEntry, Inspection, Judgement
+from sandlot.contracts.contexts import (
+    Checkpoint,
+    Completions,
+    ContextFacts,
+    HistoryEntry,
+    Inspection,
+    Judgement,
+)
 from sandlot.contracts.errors import Conflict
 from sandlot.contracts.quantity import Seconds
 
@@ -109,6 +116,34 @@ class Context:
     def history(self, most: int = 100) -> Tuple[HistoryEntry, ...]:
         """The last *most* cells that were kept, oldest first."""
         return self._held.history(most)
+
+    def fork(self) -> Context:
+        """Another context with the state of this one, in milliseconds; from now on both go apart.
+
+        It is a copy-on-write fork: it draws the same random numbers, and shares files that are open. Raises
+        Conflict while a cell runs, and where threads, child processes, sockets or files open for writing
+        make a copy unsafe, naming them. Close it, as any context.
+        """
+        return Context(self._held.fork(), self._usual)
+
+    def checkpoint(self) -> Checkpoint:
+        """Keep the state there is now, to go back to by `rollback`; it ends with the context. As `fork`."""
+        return self._held.checkpoint()
+
+    def rollback(self, checkpoint: Checkpoint) -> None:
+        """Go on with the state of *checkpoint*, which stays; what runs or waits ends as DIED.
+
+        It also brings back a context whose interpreter has died.
+        """
+        self._held.rollback(checkpoint)
+
+    def discard(self, checkpoint: Checkpoint) -> None:
+        """Keep it no longer; idempotent."""
+        self._held.discard(checkpoint)
+
+    def checkpoints(self) -> Tuple[Checkpoint, ...]:
+        """Those that are kept, oldest first."""
+        return self._held.checkpoints()
 
     def close(self) -> None:
         """End it, with everything it started; idempotent."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generator, Tuple
 
 from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.contexts import (
+    Checkpoint,
     Completions,
     Context,
     ContextEnding,
@@ -55,6 +56,21 @@ class LentContext:
 
     def history(self, most: int = 100) -> Tuple[HistoryEntry, ...]:
         return self._background.wait(self._context.history(most))
+
+    def fork(self) -> LentContext:
+        return LentContext(self._background, self._background.wait(self._context.fork()))
+
+    def checkpoint(self) -> Checkpoint:
+        return self._background.wait(self._context.checkpoint())
+
+    def rollback(self, checkpoint: Checkpoint) -> None:
+        self._background.wait(self._context.rollback(checkpoint))
+
+    def discard(self, checkpoint: Checkpoint) -> None:
+        self._background.wait(self._context.discard(checkpoint))
+
+    def checkpoints(self) -> Tuple[Checkpoint, ...]:
+        return self._background.wait(self._context.checkpoints())
 
     def ended(self) -> ContextEnding:
         return self._background.wait(self._context.ended())

@@ -62,7 +62,8 @@ SHARED_MEMORY = (
 
 CLONE_NEW = sum(FLAGS.values())
 SCHED_RESET_ON_FORK = 0x40000000
-SCHED_UNPRIVILEGED = (0, 3, 5)  # OTHER, BATCH, IDLE
+SCHED_OTHER = 0
+SCHED_UNPRIVILEGED = (SCHED_OTHER, 3, 5)  # and BATCH, IDLE
 PERSONALITY_QUERY = 0xFFFFFFFF
 # Type into or take over a terminal that someone else reads: TIOCSTI, TIOCLINUX, TIOCSETD (CVE-2017-5226).
 TERMINAL_TRICKS = (0x5412, 0x541C, 0x5423)
@@ -71,9 +72,11 @@ CHECKED: Dict[str, Sequence[Sequence[Check]]] = {
     "clone": ((Check(0, (0,), mask=CLONE_NEW),),),
     "prlimit64": ((Check(0, (0,)),),),  # pid 0 is the caller
     "personality": ((Check(0, (0, PERSONALITY_QUERY)),),),
-    # The caller's own only: the agent has the payload's uid and must not be left without processor time.
+    # The caller's own only: the agent has the payload's uid and must not be left without processor time. The
+    # usual policy leaves nobody without, and libzmq, which ends the process otherwise, sets it by thread id.
     "sched_setscheduler": (
         (Check(0, (0,)), Check(1, SCHED_UNPRIVILEGED, mask=bpf.WORD & ~SCHED_RESET_ON_FORK)),
+        (Check(1, (SCHED_OTHER,)),),
     ),
     "sched_setparam": ((Check(0, (0,)),),),
     "setpriority": ((Check(0, (0,)), Check(1, (0,))),),  # PRIO_PROCESS
@@ -97,6 +100,10 @@ INTERNET = (
 )
 # A datagram socket of a pair could still be sent anywhere: to the host's /dev/log, say.
 CONNECTED = (Check(0, (AF_UNIX,)), Check(1, (SOCK_STREAM, SOCK_SEQPACKET), mask=SOCK_TYPE_MASK))
+
+NO_SUCH_SOCKET = errno.EINVAL
+"""As socket(2) answers for families and protocols it lacks. libzmq asks for network interfaces (netlink)
+before it binds, and ends the process for EAFNOSUPPORT (ip_resolver.cpp, resolve_nic_name)."""
 
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_TSYNC = 1
@@ -163,11 +170,11 @@ def _socket_rules(network: str, *, ipc: bool) -> Dict[str, bpf.Code]:
         }
     if network == "full" and not ipc:
         return {
-            "socket": bpf.permit((INTERNET,), errno.EAFNOSUPPORT),
+            "socket": bpf.permit((INTERNET,), NO_SUCH_SOCKET),
             "socketpair": bpf.permit((CONNECTED,), errno.EAFNOSUPPORT),
         }
     return {
-        "socket": bpf.permit((LOCAL, INTERNET), errno.EAFNOSUPPORT),
+        "socket": bpf.permit((LOCAL, INTERNET), NO_SUCH_SOCKET),
         "socketpair": bpf.permit((LOCAL,), errno.EAFNOSUPPORT),
     }
 

@@ -61,6 +61,13 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """In place of the first line: why there will be no interpreter."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Began:
     """The cell of request *id* runs."""
 
@@ -86,7 +93,7 @@ class Reply:
     error: Optional[str] = None
 
 
-Told = Union[Ready, Began, Done, Reply, CellEvent]
+Told = Union[Ready, Refused, Began, Done, Reply, CellEvent]
 
 
 def told_from(line: bytes) -> Told:
@@ -161,6 +168,10 @@ def _ready(value: Mapping[str, Any]) -> Ready:
     return Ready(ContextFacts(features=_texts(value, "features", _MOST_TYPES, _LONGEST_WORD), **words))
 
 
+def _refused(value: Mapping[str, Any]) -> Refused:
+    return Refused(_text(value, "message", _LONGEST_PROMPT))
+
+
 def _began(value: Mapping[str, Any]) -> Began:
     return Began(_count(value, "id"), Begun(_count(value, "count")))
 
@@ -225,6 +236,7 @@ def _cleared(value: Mapping[str, Any]) -> Cleared:
 
 _READERS: Dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "ready": _ready,
+    "refused": _refused,
     "begun": _began,
     "done": _done,
     "reply": _reply,

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from sandlot.contracts.cells import DEFAULT_OUTPUT, LARGEST_ANSWER, Cell
 from sandlot.contracts.contexts import (
+    Checkpoint,
     Completeness,
     Completions,
     ContextEnd,
@@ -114,6 +115,35 @@ def context_row_from(value: object) -> ContextRow:
 def context_rows_from(value: object) -> Tuple[ContextRow, ...]:
     """The contexts of a sandbox. Raises InvalidSpec."""
     return tuple(context_row_from(item) for item in Fields(value).items("contexts"))
+
+
+def checkpoint_to_json(checkpoint: Checkpoint) -> Dict[str, Any]:
+    """A checkpoint as its reader gets it."""
+    return {"id": checkpoint.id}
+
+
+def checkpoint_from(value: object) -> Checkpoint:
+    """The checkpoint that *value* tells. Raises InvalidSpec."""
+    fields = Fields(value)
+    return Checkpoint(fields.read("id", lambda: identifier(fields.text("id"))))
+
+
+def checkpoints_from(value: object) -> Tuple[Checkpoint, ...]:
+    """The checkpoints of a context. Raises InvalidSpec."""
+    return tuple(checkpoint_from(item) for item in Fields(value).items("checkpoints"))
+
+
+def rollback_to_json(checkpoint: Checkpoint) -> Dict[str, Any]:
+    """What to go back to."""
+    return {"checkpoint": checkpoint.id}
+
+
+def rollback_from(value: object) -> Checkpoint:
+    """The checkpoint that a request's *value* goes back to; raises InvalidSpec."""
+    fields = Fields(value)
+    found = fields.read("checkpoint", lambda: identifier(fields.text("checkpoint")))
+    fields.end()
+    return Checkpoint(found)
 
 
 def cell_to_json(cell: Cell) -> Dict[str, Any]:

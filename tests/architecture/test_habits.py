@@ -48,8 +48,12 @@ def test_processes_start_only_where_they_may(module: Module) -> None:
     if module.room in STARTERS:
         return
     called = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    attributes = [func for func in called if isinstance(func, ast.Attribute) and func.attr in STARTS]
+    # A context has a method of that name, which asks for a fork in its box.
     assert not [
-        ast.unparse(func) for func in called if isinstance(func, ast.Attribute) and func.attr in STARTS
+        text
+        for text in map(ast.unparse, attributes)
+        if not text.endswith(("context.fork", "_held.fork", "interpreter.fork", "checkpoints.fork"))
     ]
 
 

@@ -129,9 +129,12 @@ class Stage:
         if case.path.endswith("/processes") and response.status_code == 201:
             path = f"/v1/sandboxes/{_LIVE}/processes/{response.json()['process']}/signal"
             self.ask("POST", path, json={"signal": 9})
-        if case.path.endswith(("/contexts", "/kernels")) and response.status_code == 201:
+        if case.path.endswith(("/contexts", "/kernels", "/fork")) and response.status_code == 201:
             place = "/api/kernels" if case.path.startswith("/api") else f"/v1/sandboxes/{_LIVE}/contexts"
             self.ask("DELETE", f"{place}/{response.json()['id']}")
+        if case.path.endswith("/checkpoints") and response.status_code == 201:
+            path = f"/v1/sandboxes/{_LIVE}/contexts/default/checkpoints/{response.json()['id']}"
+            self.ask("DELETE", path)
 
     def close(self) -> None:
         """Delete every sandbox there is."""

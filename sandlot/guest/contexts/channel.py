@@ -13,7 +13,7 @@ from ...wire import json_object
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _thread
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Tuple
 else:
     import _thread
 
@@ -48,6 +48,11 @@ class Channel:
         return self._requests
 
     @property
+    def descriptors(self) -> Tuple[int, int]:
+        """Both ends."""
+        return self._requests, self._events
+
+    @property
     def has_request(self) -> bool:
         """A whole request was read ahead."""
         return b"\n" in self._received
@@ -60,6 +65,12 @@ class Channel:
         self._requests = self._events = -1
         self._lock = _thread.RLock()  # another thread may have held it
         self._waiting, self._is_writing = [], False
+
+    def move(self, requests: int, events: int) -> None:
+        """Go on with other ends; for a copy of the context, to which nothing was said yet."""
+        self.leave()
+        self._requests, self._events = requests, events
+        self._received.clear()
 
     def tell(self, event: Dict[str, Any]) -> None:
         """Send one event. Raises JsonError for what has no JSON form, ValueError for a line too long."""

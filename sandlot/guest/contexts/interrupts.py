@@ -5,13 +5,15 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from typing import Any, Callable, Coroutine, Optional, Tuple, TypeVar
+    from typing import Any, Callable, Coroutine, List, Optional, Set, Tuple, TypeVar
 
     _Result = TypeVar("_Result")
 else:
     import _signal
 
 _SIGINT = 2
+_left_behind: List[Any] = []
+"""Loops of the process this was forked from: to let one go would close it, and what it waits on is shared."""
 
 
 class Interrupts:
@@ -119,9 +121,34 @@ class Loop:
             asyncio.set_event_loop(self._loop)
         return asyncio, self._loop
 
+    @property
+    def descriptors(self) -> Set[int]:
+        """Those of the loop, and of loops that were forgotten."""
+        return {each for loop in (self._loop, *_left_behind) for each in _descriptors(loop)}
+
+    def left(self) -> int:
+        """How many tasks cells left."""
+        if self._loop is None or self._loop.is_closed():
+            return 0
+        return len(__import__("asyncio").all_tasks(self._loop))
+
     def forget(self) -> None:
         """In a fork of the context: the loop is the parent's."""
+        if self._loop is not None:
+            _left_behind.append(self._loop)
         self._loop = None
+
+    def part(self) -> None:
+        """In a copy of the context: as `forget`, and nobody finds the parent's loop any more."""
+        if self._loop is not None:
+            __import__("asyncio").set_event_loop(None)
+        self.forget()
+
+
+def _descriptors(loop: Any) -> Set[int]:
+    """The sockets by which threads and signals wake *loop* (asyncio.selector_events), and its selector."""
+    parts = (getattr(loop, name, None) for name in ("_ssock", "_csock", "_selector"))
+    return {part.fileno() for part in parts if part is not None and hasattr(part, "fileno")}
 
 
 def _nothing() -> None:

@@ -71,10 +71,12 @@ class Driver:
     """Implements program.Shell by an ipython_parts.ShellPart."""
 
     name = "ipython"
+    language = "python", sys.version.split()[0]
     features: Tuple[str, ...] = (
         "await",
         "complete",
         "display",
+        "fork",
         "history",
         "input",
         "inspect",

@@ -27,7 +27,17 @@ class PlainShell:
     """Implements program.Shell with the standard library."""
 
     name, version = "plain", ""
-    features: Tuple[str, ...] = ("await", "complete", "display", "history", "input", "inspect", "is_complete")
+    language = "python", sys.version.split()[0]
+    features: Tuple[str, ...] = (
+        "await",
+        "complete",
+        "display",
+        "fork",
+        "history",
+        "input",
+        "inspect",
+        "is_complete",
+    )
 
     def __init__(self, namespace: Dict[str, Any], outlet: Outlet, loop: Loop) -> None:
         """Run cells in *namespace*, which is that of `__main__`."""

@@ -9,6 +9,7 @@ import sys
 from ...wire.json_object import JsonError
 from .. import handler
 from . import ipython
+from .branching import Branching, NothingGiven, Unsafe, private
 from .channel import Channel
 from .interrupts import Interrupts, Loop
 from .outlet import Outlet
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     class Shell(Protocol):
         """What runs cells."""
 
+        language: Tuple[str, str]
         name: str
         version: str
         features: Tuple[str, ...]
@@ -53,66 +55,64 @@ if TYPE_CHECKING:
             """The last cells and their numbers."""
 
 
-_LEAST_DESCRIPTOR = 64  # out of the way of those that programs count on
-
-
-class Opening:
-    """What a command is that is a context: it takes the place of a handler's call in the runner."""
-
-    failed = 1
-
-    def ask(self, source: bytes) -> Opening:
-        """Nothing but the loop is wanted of the program, whose text *source* runs before it."""
-        self.program = source
-        return self
-
-    def answer(self, namespace: Dict[str, Any]) -> None:
-        """Serve until the requests end; returns in the context's own process only."""
-        Program(namespace).serve()
-
-
 class Program:
     """One context in its process."""
 
     def __init__(self, namespace: Dict[str, Any]) -> None:
         """Take the process over: descriptors, streams, input, SIGINT."""
         self._pid = os.getpid()
-        self._channel = Channel(_private(0), _private(handler.VALUE))
+        self._channel = Channel(private(0), private(handler.VALUE))
+        self._branching = Branching(private(handler.PASSING))
         _put_null(0)
         self._outlet = Outlet(self._channel)
-        self._interrupts = Interrupts(self._channel.puts_off)
+        self._interrupts = Interrupts(self._puts_off)
         self._loop = Loop(self._interrupts)
         sys.stdin, sys.stdout, sys.stderr = self._streams()
-        own = ipython.shell(self._outlet, self._loop)
-        self._shell: Shell = PlainShell(namespace, self._outlet, self._loop) if own is None else own
+        self._shell = self._made_shell(namespace)
         self._take_input()
         self._interrupts.install()
         os.register_at_fork(after_in_child=self._leave)
 
+    def _made_shell(self, namespace: Dict[str, Any]) -> Shell:
+        own = ipython.shell(self._outlet, self._loop)
+        return PlainShell(namespace, self._outlet, self._loop) if own is None else own
+
+    def _rest(self) -> None:
+        self._loop.rest(self._channel.requests, lambda: self._channel.has_request)
+
+    def _puts_off(self) -> bool:
+        return self._channel.puts_off()
+
     def serve(self) -> None:
-        """Greet the host and answer it."""
-        shell = self._shell
-        self._channel.tell(
-            {
-                "event": "ready",
-                "language": "python",
-                "version": sys.version.split()[0],
-                "shell": shell.name,
-                "shell_version": shell.version,
-                "features": list(shell.features),
-            }
-        )
+        """Greet the host and answer it; in a copy of this process, its own."""
+        self._greet()
         while not self._shell.is_leaving:
-            self._loop.rest(self._channel.requests, lambda: self._channel.has_request)
+            self._rest()
             request = self._channel.ask()
             if request is None:
                 return
             self._answer(request)
 
+    def _greet(self) -> None:
+        shell = self._shell
+        language, version = shell.language
+        self._channel.tell(
+            {
+                "event": "ready",
+                "language": language,
+                "version": version,
+                "shell": shell.name,
+                "shell_version": shell.version,
+                "features": list(shell.features),
+            }
+        )
+
     def _answer(self, request: Dict[str, Any]) -> None:
         do, number = request.get("do"), request.get("id")
         if do == "execute":
             self._execute(request, number)
+        elif do == "fork":
+            self._fork(number)
         elif do != "answer":  # that one came too late: the cell was interrupted
             self._channel.tell({"event": "reply", "id": number, **self._reply(str(do), request)})
 
@@ -142,6 +142,28 @@ class Program:
             os._exit(0)
         _flush()
         self._channel.tell({"event": "done", "id": number, "status": status, "count": count})
+
+    def _fork(self, number: Any) -> None:
+        """Answer in the original; greet in the copy."""
+        _flush()
+        told: Dict[str, Any] = {}
+        try:
+            if "fork" not in self._shell.features:
+                raise Unsafe("it has a kernel, which is another process")
+            busy = self._loop.left()
+            if busy:
+                raise Unsafe(f"it has tasks of the event loop that wait ({busy}): await or cancel them first")
+            ends = self._branching.fork({0, 1, 2, *self._channel.descriptors, *self._loop.descriptors})
+        except (Unsafe, OSError) as error:
+            told = {"error": str(error), "given": not isinstance(error, NothingGiven)}
+        else:
+            if ends is not None:
+                self._pid = os.getpid()
+                self._channel.move(ends.requests, ends.events)
+                self._loop.part()
+                self._greet()
+                return
+        self._channel.tell({"event": "reply", "id": number, **told})
 
     def _reply(self, do: str, request: Dict[str, Any]) -> Dict[str, Any]:
         """The answer to a question; of one that fails, because objects of the user had a say in it, why."""
@@ -184,17 +206,9 @@ class Program:
 
     def _leave(self) -> None:
         """In a fork of the context: what it says goes where its parent's children write."""
-        self._channel.leave()
-        self._loop.forget()
-
-
-def _private(descriptor: int) -> int:
-    """*descriptor* elsewhere, where no program started from here inherits it."""
-    import fcntl
-
-    moved: int = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LEAST_DESCRIPTOR)
-    os.close(descriptor)
-    return moved
+        if not self._branching.is_under_way:
+            self._channel.leave()
+            self._loop.forget()
 
 
 def _put_null(descriptor: int) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from .archives import ArchiveTests
 from .background import BackgroundTests
+from .checkpoints import CheckpointTests
 from .commands import CommandTests
 from .context_output import ContextOutputTests
 from .deaths import DeathTests
@@ -41,6 +42,7 @@ class EngineSuite(
     BackgroundTests,
     TerminalTests,
     ContextOutputTests,
+    CheckpointTests,
     LimitTests,
     FeatureTests,
     DeathTests,

@@ -69,7 +69,8 @@ def talk(tmp_path: Path) -> Iterator[Talk]:
         yield Talk(host)
 
 
-def _text(events: List[Dict[str, Any]]) -> str:
+def text_of(events: List[Dict[str, Any]]) -> str:
+    """What they print."""
     return "".join(each["text"] for each in events if each["event"] == "text")
 
 
@@ -88,7 +89,7 @@ def test_cells_share_names_and_tell_their_numbers(talk: Talk) -> None:
 
 
 def test_a_cell_awaits_at_its_top_level(talk: Talk) -> None:
-    assert "done" in _text(talk.run("import asyncio\nawait asyncio.sleep(0)\nprint('done')"))
+    assert "done" in text_of(talk.run("import asyncio\nawait asyncio.sleep(0)\nprint('done')"))
 
 
 def test_expressions_are_evaluated_after_a_cell_that_ended_well(talk: Talk) -> None:
@@ -120,7 +121,7 @@ def test_input_is_asked_of_the_host(talk: Talk) -> None:
     asked = talk.until("ask")[-1]
     assert (asked["prompt"], asked["password"]) == ("name? ", False)
     talk.ask("answer", text="me")
-    assert _text(talk.until("done")) == "me!\n"
+    assert text_of(talk.until("done")) == "me!\n"
 
 
 def test_an_exception_shows_none_of_our_frames(talk: Talk) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from sandlot.contracts.cells import Begun, Cell, CellStatus, Finished
 from sandlot.contracts.contexts import (
+    Checkpoint,
     Completeness,
     Completions,
     ContextEnd,
@@ -22,7 +23,7 @@ from sandlot.wire import contexts as wire
 from sandlot.wire import json_object
 from sandlot.wire.cell_events import ndjson
 from sandlot.wire.contexts import ContextRow, Question
-from sandlot.wire.flows import contexts
+from sandlot.wire.flows import checkpoints, contexts
 from sandlot.wire.flows.exchange import Answer
 from sandlot.wire.http import Head
 from tests.base.wire.operations import Operation
@@ -31,6 +32,7 @@ from tests.base.wire.test_flows import answered, driven, fed
 ROW = ContextRow("c1", ContextSpec(), ContextFacts("python", "3.11", "plain", "", ("await",)))
 ENDED = ContextRow("c1", ContextSpec(), ROW.facts, ContextEnding(ContextEnd.EXITED, "exit code 3"))
 THERE = "/v1/sandboxes/box/contexts"
+KEPT = Checkpoint("k1")
 ASKED = {"code": "ab", "cursor": 1}
 FOUND = Inspection(True, {"text/plain": "x"})
 OPERATIONS = (
@@ -113,6 +115,46 @@ OPERATIONS = (
         None,
         wire.row_to_json(ENDED),
         ENDED.ending,
+    ),
+    Operation(
+        "fork",
+        lambda: checkpoints.fork("box", "c1"),
+        ("POST", THERE + "/c1/fork"),
+        201,
+        None,
+        wire.row_to_json(ROW),
+        ROW,
+    ),
+    Operation(
+        "take",
+        lambda: checkpoints.take("box", "c1"),
+        ("POST", THERE + "/c1/checkpoints"),
+        201,
+        None,
+        {"id": "k1"},
+        KEPT,
+    ),
+    Operation(
+        "checkpoints",
+        lambda: checkpoints.listing("box", "c1"),
+        ("GET", THERE + "/c1/checkpoints"),
+        200,
+        None,
+        {"checkpoints": [{"id": "k1"}]},
+        (KEPT,),
+    ),
+    Operation(
+        "rollback",
+        lambda: checkpoints.rollback("box", "c1", KEPT),
+        ("POST", THERE + "/c1/rollback"),
+        200,
+        {"checkpoint": "k1"},
+        wire.row_to_json(ROW),
+    ),
+    Operation(
+        "discard",
+        lambda: checkpoints.discard("box", "c1", KEPT),
+        ("DELETE", THERE + "/c1/checkpoints/k1"),
     ),
 )
 of_each = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)

@@ -66,6 +66,24 @@ def test_a_context_is_held_apart_and_closed(place: Place) -> None:
         wait(box.context("cobol"))
 
 
+def test_a_context_is_copied_and_rolled_back(place: Place) -> None:
+    wait = place.twin.wait
+    context = wait(place.open().context())
+    wait(context.run("x = [1]"))
+    kept = wait(context.checkpoint())
+    assert wait(context.checkpoints()) == (kept,)
+    copy = wait(context.fork())
+    assert wait(copy.run("x.append(2); x")).text == "[1, 2]"
+    assert wait(context.run("x.append(3); x")).text == "[1, 3]"
+    wait(context.rollback(kept))
+    assert wait(context.run("x")).text == "[1]"
+    wait(context.discard(kept))
+    assert wait(context.checkpoints()) == ()
+    with pytest.raises(NotFound):
+        wait(context.rollback(kept))
+    wait(copy.close())
+
+
 def test_leaving_a_stream_interrupts_its_cell_and_keeps_the_state(place: Place) -> None:
     box = place.open()
     context = place.twin.wait(box.context())

@@ -21,8 +21,10 @@ from sandlot.contracts.cells import (
     StreamName,
 )
 from sandlot.contracts.contexts import (
+    Checkpoint,
     Completeness,
     Completions,
+    Context,
     ContextEnd,
     ContextEnding,
     ContextFacts,
@@ -115,6 +117,21 @@ class ScriptedContext:
 
     async def history(self, most: int = 100) -> tuple[HistoryEntry, ...]:
         return (HistoryEntry(1, "a = 1"), HistoryEntry(2, "b = 2"), HistoryEntry(3, "a = 1"))[-most:]
+
+    async def fork(self) -> Context:
+        raise AssertionError("a kernel does not copy the context it was lent")
+
+    async def checkpoint(self) -> Checkpoint:
+        raise AssertionError("a kernel does not copy the context it was lent")
+
+    async def rollback(self, checkpoint: Checkpoint) -> None:
+        raise AssertionError(f"a kernel does not go back to {checkpoint}")
+
+    async def discard(self, checkpoint: Checkpoint) -> None:
+        raise AssertionError(f"a kernel does not go back to {checkpoint}")
+
+    async def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return ()
 
     async def ended(self) -> ContextEnding:
         return await asyncio.shield(self._died)

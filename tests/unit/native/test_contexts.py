@@ -209,6 +209,28 @@ def test_requests_at_once_make_one_default_context(call: Calls) -> None:
     assert call("DELETE", path).status == 204
 
 
+def test_a_context_is_copied_and_rolled_back(call: Calls, box: str) -> None:
+    here = f"{box}/contexts/{call('POST', f'{box}/contexts', {}).json['id']}"
+    ran(call, here, "x = 1")
+    kept = call("POST", f"{here}/checkpoints")
+    assert kept.status == 201, kept.body
+    assert call("GET", f"{here}/checkpoints").json == {"checkpoints": [kept.json]}
+    told = call("POST", f"{here}/fork")
+    assert (told.status, "fork" in told.json["facts"]["features"]) == (201, True)
+    copy = f"{box}/contexts/{told.json['id']}"
+    ran(call, here, "x = 2")
+    assert ran(call, copy, "x")["result"]["text/plain"] == "1"
+    assert call("POST", f"{here}/rollback", {"checkpoint": kept.json["id"]}).json["ending"] is None
+    assert ran(call, here, "x")["result"]["text/plain"] == "1"
+    assert call("DELETE", f"{here}/checkpoints/{kept.json['id']}").status == 204
+    assert call("POST", f"{here}/rollback", {"checkpoint": kept.json["id"]}).code == "not_found"
+    assert call("POST", f"{here}/rollback", {"checkpoint": "/"}).code == "invalid_spec"
+    ran(call, here, "import socket; pair = socket.socketpair()")
+    refused = call("POST", f"{here}/fork")
+    assert (refused.code, "open sockets" in refused.json["detail"]) == ("conflict", True)
+    assert [call("DELETE", each).status for each in (here, copy)] == [204, 204]
+
+
 def test_what_cannot_be_is_refused(call: Calls, box: str, mine: str) -> None:
     assert call("POST", f"{box}/contexts", {"language": "cobol"}).code == "unsupported"
     assert call("POST", f"{box}/contexts", {"workdir": "../x"}).status in (400, 403)

@@ -40,7 +40,7 @@ async def create(request: Request) -> Response:
     spec = wire.context_spec_from(await json_body(request))
     box = await _contexts_of(request)
     context = await answers.unless_gone(request, box.open_context(spec))
-    return await _told(context, 201)
+    return await told(context, 201)
 
 
 async def listed(request: Request) -> Response:
@@ -52,42 +52,42 @@ async def listed(request: Request) -> Response:
 async def status(request: Request) -> Response:
     """GET .../contexts/{context}; with waitSeconds when it has ended."""
     patience = query_of(request).seconds("waitSeconds", most=LONGEST_WAIT)
-    context = await _context(request, make=False)
+    context = await context_of(request, make=False)
     if patience is not None:
         await answers.unless_gone(request, _end(context, patience))
-    return await _told(context)
+    return await told(context)
 
 
 async def close(request: Request) -> Response:
     """DELETE .../contexts/{context}."""
-    await (await _context(request, make=False)).close()
+    await (await context_of(request, make=False)).close()
     return answers.nothing()
 
 
 async def give(request: Request) -> Response:
     """POST .../contexts/{context}/answer."""
     text = wire.answer_from(await json_body(request))
-    await (await _context(request, make=False)).answer(text)
+    await (await context_of(request, make=False)).answer(text)
     return answers.nothing()
 
 
 async def interrupt(request: Request) -> Response:
     """POST .../contexts/{context}/interrupt."""
-    await (await _context(request, make=False)).interrupt()
+    await (await context_of(request, make=False)).interrupt()
     return answers.nothing()
 
 
 async def restart(request: Request) -> Response:
     """POST .../contexts/{context}/restart."""
-    context = await _context(request, make=False)
+    context = await context_of(request, make=False)
     await context.restart()
-    return await _told(context)
+    return await told(context)
 
 
 async def complete(request: Request) -> Response:
     """POST .../contexts/{context}/complete."""
     asked = wire.question_from(await json_body(request))
-    context = await _context(request)
+    context = await context_of(request)
     found = await answers.unless_gone(request, context.complete(asked.code, asked.cursor))
     return answers.json(wire.completions_to_json(found))
 
@@ -95,7 +95,7 @@ async def complete(request: Request) -> Response:
 async def inspect(request: Request) -> Response:
     """POST .../contexts/{context}/inspect."""
     asked = wire.question_from(await json_body(request), has_detail=True)
-    context = await _context(request)
+    context = await context_of(request)
     found = await answers.unless_gone(request, context.inspect(asked.code, asked.cursor, detail=asked.detail))
     return answers.json(wire.inspection_to_json(found))
 
@@ -103,14 +103,14 @@ async def inspect(request: Request) -> Response:
 async def is_complete(request: Request) -> Response:
     """POST .../contexts/{context}/is-complete."""
     code = wire.code_from(await json_body(request))
-    context = await _context(request)
+    context = await context_of(request)
     return answers.json(wire.judgement_to_json(await answers.unless_gone(request, context.is_complete(code))))
 
 
 async def history(request: Request) -> Response:
     """GET .../contexts/{context}/history."""
     most = query_of(request).count("most", 100, least=1, most=MOST_HISTORY)
-    context = await _context(request, make=False)
+    context = await context_of(request, make=False)
     return answers.json(wire.history_to_json(await answers.unless_gone(request, context.history(most))))
 
 
@@ -126,10 +126,10 @@ class Contexts:
         cell = wire.cell_from(await json_body(request))
         media = translate.wanted_media(request.headers.get("accept"))
         if media in streams.MEDIA:
-            return await self._streamed(request, await _context(request), cell, media)
+            return await self._streamed(request, await context_of(request), cell, media)
         if cell.allow_input:
             raise Unsupported("allowInput needs a streamed answer: accept application/x-ndjson")
-        context = await _context(request)
+        context = await context_of(request)
         return answers.json((await answers.unless_gone(request, _collected(context, cell))).to_json())
 
     async def resume(self, request: Request) -> Response:
@@ -160,7 +160,7 @@ async def _contexts_of(request: Request) -> LentBox:
     return cast("LentBox", await box_of(request, Feature.CONTEXTS))
 
 
-async def _context(request: Request, *, make: bool = True) -> Context:
+async def context_of(request: Request, *, make: bool = True) -> Context:
     """The context in the path; the default one is made when it is missing, if *make*. Raises NotFound."""
     name = named(request, "context")
     box = await _contexts_of(request)
@@ -176,7 +176,8 @@ async def _row(context: Context) -> wire.ContextRow:
     return wire.ContextRow(context.id, context.spec, context.facts, await ending_of(context))
 
 
-async def _told(context: Context, status: int = 200) -> Response:
+async def told(context: Context, status: int = 200) -> Response:
+    """*context* as an answer."""
     return answers.json(wire.row_to_json(await _row(context)), status)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from .asked import ANYWHERE, Amount, Asked, Length, Variables
+from .asked import ANYWHERE, ID_PATTERN, Amount, Asked, Length, Variables
 from .told import Count, Told
 
 _MOST_CODE = 4 * 2**20
@@ -100,6 +100,24 @@ class Contexts(Told):
     """Those that were opened and not closed, in order."""
 
     contexts: list[Context]
+
+
+class AskedRollback(Asked):
+    """What to go back to."""
+
+    checkpoint: Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+
+
+class Checkpoint(Told):
+    """The state that a context had once; it ends with the context."""
+
+    id: str
+
+
+class Checkpoints(Told):
+    """Those that are kept, oldest first."""
+
+    checkpoints: list[Checkpoint]
 
 
 class Display(Told):

@@ -39,6 +39,7 @@ _PLACES = {
     "exec": "The streamed command, from its event `started`",
     "process": "The background process",
     "context": "The context, by its id, or `default`",
+    "checkpoint": "The checkpoint, by its id",
     "cell": "The streamed cell, from its event `begun`",
 }
 _LATER = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 0}}}

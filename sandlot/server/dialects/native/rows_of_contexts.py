@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import contexts
+from . import checkpoints, contexts
 from . import models_of_contexts as models
 from .contexts import MOST_HISTORY, Contexts
 from .operation import Answer, Operation, Parameter
@@ -69,6 +69,55 @@ _OF_CONTEXTS: tuple[Operation, ...] = (
     ),
 )
 
+_COPIES: tuple[Operation, ...] = (
+    Operation(
+        "POST",
+        _CONTEXT + "/fork",
+        checkpoints.fork,
+        "write",
+        "Another context with the state of this one, in milliseconds; 409 says what makes it unsafe",
+        [Answer(201, "It runs", {JSON: models.Context})],
+        BOX,
+    ),
+    Operation(
+        "POST",
+        _CONTEXT + "/checkpoints",
+        checkpoints.take,
+        "write",
+        "Keep the state there is now; it ends with the context",
+        [Answer(201, "It is kept", {JSON: models.Checkpoint})],
+        BOX,
+    ),
+    Operation(
+        "GET",
+        _CONTEXT + "/checkpoints",
+        checkpoints.listed,
+        "read",
+        "The checkpoints of a context, oldest first",
+        [Answer(200, "All of them", {JSON: models.Checkpoints})],
+        BOX,
+    ),
+    Operation(
+        "DELETE",
+        _CONTEXT + "/checkpoints/{checkpoint}",
+        checkpoints.discard,
+        "write",
+        "Keep it no longer",
+        [NOTHING],
+        BOX,
+    ),
+    Operation(
+        "POST",
+        _CONTEXT + "/rollback",
+        checkpoints.rollback,
+        "write",
+        "Go on with the state of a checkpoint, which stays",
+        [_ROW],
+        _ERRORS,
+        {JSON: models.AskedRollback},
+    ),
+)
+
 _QUESTIONS: tuple[Operation, ...] = (
     Operation(
         "POST",
@@ -117,6 +166,7 @@ def rows_of_contexts(cells: Contexts) -> tuple[Operation, ...]:
     """Every verb of contexts; *cells* serves those that run or resume a cell."""
     return (
         *_OF_CONTEXTS,
+        *_COPIES,
         Operation(
             "POST",
             _CONTEXT + "/run",
