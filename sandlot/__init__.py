@@ -13,7 +13,8 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .contracts.capability import Feature
-    from .contracts.cells import CellEvent, CellResult
+    from .contracts.cell_result import CellResult
+    from .contracts.cells import CellEvent
     from .contracts.command import Command
     from .contracts.engine import Box, Engine
     from .contracts.errors import SandlotError
@@ -50,7 +51,7 @@ _WHERE = {
     "AsyncSandbox": "sdk",
     "Box": "contracts.engine",
     "CellEvent": "contracts.cells",
-    "CellResult": "contracts.cells",
+    "CellResult": "contracts.cell_result",
     "Command": "contracts.command",
     "Engine": "contracts.engine",
     "Event": "contracts.events",

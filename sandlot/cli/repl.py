@@ -11,8 +11,8 @@ import sys
 import threading
 from typing import Any, Iterator, Optional, Sequence
 
-from sandlot.contracts.cell_result import CellFold
-from sandlot.contracts.cells import Cell, CellResult, CellStatus, InputAsked
+from sandlot.contracts.cell_result import CellFold, CellResult
+from sandlot.contracts.cells import Cell, CellStatus, InputAsked
 from sandlot.contracts.errors import Conflict, SandlotError
 from sandlot.contracts.quantity import Seconds
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, AsyncIterator, Awaitable, Optional, Tuple, Union
 
-from sandlot.contracts.cell_result import CellFold
-from sandlot.contracts.cells import Cell, CellEvent, CellResult, InputAsked
+from sandlot.contracts.cell_result import CellFold, CellResult
+from sandlot.contracts.cells import Cell, CellEvent, InputAsked
 from sandlot.contracts.contexts import (
     Checkpoint,
     Completions,

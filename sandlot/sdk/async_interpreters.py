@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 from typing import Awaitable, Callable, Mapping, Optional, Tuple, Union
 
 from sandlot.contracts.capability import Feature
-from sandlot.contracts.cells import CellResult, OutputPage
+from sandlot.contracts.cell_result import CellResult
+from sandlot.contracts.cells import OutputPage
 from sandlot.contracts.streams import ended
 
 from . import cells, plans

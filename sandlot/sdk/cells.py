@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Awaitable, Callable, Mapping, Optional, Union
 
-from sandlot.contracts.cells import Cell, CellResult, InputAsked, OutputPage, Spilled
+from sandlot.contracts.cell_result import CellResult
+from sandlot.contracts.cells import Cell, InputAsked, OutputPage, Spilled
 from sandlot.contracts.contexts import PYTHON, ContextSpec
 from sandlot.contracts.errors import NotFound
 from sandlot.contracts.paths import WORKSPACE, sandbox_path

@@ -6,8 +6,8 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Generator, Optional, Tuple, Union
 
 from sandlot.client.context import RemoteContext
-from sandlot.contracts.cell_result import CellFold
-from sandlot.contracts.cells import Cell, CellEvent, CellResult, InputAsked
+from sandlot.contracts.cell_result import CellFold, CellResult
+from sandlot.contracts.cells import Cell, CellEvent, InputAsked
 from sandlot.contracts.contexts import (
     Checkpoint,
     Completions,

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from typing import Callable, Mapping, Optional, Tuple, Union
 
 from sandlot.contracts.capability import Feature
-from sandlot.contracts.cells import CellResult, OutputPage
+from sandlot.contracts.cell_result import CellResult
+from sandlot.contracts.cells import OutputPage
 
 from . import cells, plans
 from .context import Context

@@ -28,11 +28,6 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             # Who does not read would keep what was sent, and its connection, for as long as it likes.
             self._lingering = self.loop.call_later(_LINGER, self.transport.abort)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._lingering is not None:
-            self._lingering.cancel()
-
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
@@ -44,6 +39,8 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         # Uvicorn tells this as it tells a close frame without a code, which is a word (RFC 6455, 7.1.5).
         self.queue.put_nowait({"type": "websocket.disconnect", "code": _LOST})
         super().connection_lost(exc)
+        if self._lingering is not None:
+            self._lingering.cancel()
 
     def handle_cont(self, event: Frame) -> None:
         super().handle_cont(event)

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from sandlot.contracts.cell_result import fold
-from sandlot.contracts.cells import Cell, CellResult, CellStatus, Finished, Streamed
+from sandlot.contracts.cell_result import CellResult, fold
+from sandlot.contracts.cells import Cell, CellStatus, Finished, Streamed
 from sandlot.contracts.contexts import Context, ContextEnd, Contexts, ContextSpec
 from sandlot.contracts.errors import Unsupported
 from sandlot.contracts.quantity import Seconds

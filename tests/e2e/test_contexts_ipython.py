@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from sandlot.contracts.cell_result import fold
-from sandlot.contracts.cells import Cell, CellResult, CellStatus, Suggested
+from sandlot.contracts.cell_result import CellResult, fold
+from sandlot.contracts.cells import Cell, CellStatus, Suggested
 from sandlot.contracts.command import Command
 from sandlot.contracts.contexts import Context, Contexts, ContextSpec
 from sandlot.contracts.engine import Box

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import sandlot
-from sandlot.contracts.cells import CHART
+from sandlot.contracts.cell_result import CHART
 from sandlot.contracts.errors import SandlotError
 from sandlot.environments import registry as environments
 from sandlot.sdk.context import Context

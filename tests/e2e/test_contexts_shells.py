@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 import sandlot
-from sandlot.contracts.cells import CHART
+from sandlot.contracts.cell_result import CHART
 from sandlot.contracts.contexts import Contexts, ContextSpec
 from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.spec import Mount, SandboxSpec

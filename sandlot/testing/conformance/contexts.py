@@ -10,17 +10,8 @@ from typing import Any, cast
 import pytest
 
 from sandlot.contracts.capability import Feature, require
-from sandlot.contracts.cell_result import fold
-from sandlot.contracts.cells import (
-    Begun,
-    Cell,
-    CellEvent,
-    CellResult,
-    CellStatus,
-    Finished,
-    InputAsked,
-    Streamed,
-)
+from sandlot.contracts.cell_result import CellResult, fold
+from sandlot.contracts.cells import Begun, Cell, CellEvent, CellStatus, Finished, InputAsked, Streamed
 from sandlot.contracts.contexts import Context, ContextEnd, Contexts, ContextSpec
 from sandlot.contracts.engine import Box
 from sandlot.contracts.errors import Conflict, Unsupported

@@ -6,11 +6,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from sandlot.contracts.cell_result import fold
+from sandlot.contracts.cell_result import CHART, TABLE, fold
 from sandlot.contracts.cells import (
-    CHART,
     LARGEST_CELL,
-    TABLE,
     Begun,
     Cell,
     CellStatus,

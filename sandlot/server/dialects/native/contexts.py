@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandlot.contracts.capability import Feature
-from sandlot.contracts.cell_result import CellFold
-from sandlot.contracts.cells import Cell, CellEvent, CellResult
+from sandlot.contracts.cell_result import CellFold, CellResult
+from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.contexts import Context, ContextEnding
 from sandlot.contracts.errors import NotFound, OutputTooLarge, TimedOut, Unsupported
 from sandlot.contracts.streams import ended
