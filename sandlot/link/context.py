@@ -31,7 +31,7 @@ from sandlot.contracts.contexts import (
     Judgement,
 )
 from sandlot.contracts.errors import Conflict, InvalidSpec, TimedOut
-from sandlot.wire import context_lines
+from sandlot.wire import context_answers
 from sandlot.wire.context_lines import Done, Reply
 from sandlot.wire.lines import LineError
 
@@ -105,21 +105,21 @@ class BoxContext(Branches):
 
     async def complete(self, code: str, cursor: int) -> Completions:
         reply = await self._ask("complete", code=code, cursor=_within(cursor, code))
-        return await self._read(lambda: context_lines.completions_from(reply.value, code))
+        return await self._read(lambda: context_answers.completions_from(reply.value, code))
 
     async def inspect(self, code: str, cursor: int, *, detail: int = 0) -> Inspection:
         asked = {"code": code, "cursor": _within(cursor, code), "detail": 1 if detail else 0}
         reply = await self._ask("inspect", **asked)
-        return await self._read(lambda: context_lines.inspection_from(reply.value))
+        return await self._read(lambda: context_answers.inspection_from(reply.value))
 
     async def is_complete(self, code: str) -> Judgement:
         sound_text(code, LARGEST_CELL, "the code")
         reply = await self._ask("is_complete", code=code)
-        return await self._read(lambda: context_lines.judgement_from(reply.value))
+        return await self._read(lambda: context_answers.judgement_from(reply.value))
 
     async def history(self, most: int = 100) -> tuple[HistoryEntry, ...]:
         reply = await self._ask("history", most=max(0, min(most, 1000)))
-        return await self._read(lambda: context_lines.history_from(reply.value))
+        return await self._read(lambda: context_answers.history_from(reply.value))
 
     async def ended(self) -> ContextEnding:
         return await self._interpreter.ended()

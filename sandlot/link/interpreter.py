@@ -29,6 +29,7 @@ from .calls import Calls
 from .cell_feed import CellFeed
 from .connection import ConnectionEnded, Saying, Stream, StreamEnded
 from .context_end import concluded
+from .hearing import heard
 from .value import Value
 
 START_PATIENCE = 60.0
@@ -37,7 +38,6 @@ START_PATIENCE = 60.0
 CLOSE_PATIENCE = 0.5
 """Seconds an idle interpreter has to end by itself, its files written, before it is killed."""
 
-_AT_ONCE = 65_536
 _MOST_EARLY = 65_536
 _SIGINT = 2
 
@@ -242,29 +242,14 @@ class Interpreter:
             self._refusal = error_of(event)
         elif isinstance(event, Returned) and self._why is None:
             try:
-                await self._hear_all(self._lines.feed(event.value))
+                async with aclosing(heard(self._lines.feed(event.value))) as told:
+                    async for each in told:
+                        await self._hear(each)
             except LineError as error:
                 self._why = ContextEnding(ContextEnd.BROKEN, str(error))
                 if self._feed is not None:
                     self._feed.hurry()
                 self._stream.post(Kind.CANCEL)
-
-    async def _hear_all(self, lines: list[bytes]) -> None:
-        """Take *lines* in. Texts that follow one another become one: a print alone is two."""
-        texts: list[Streamed] = []
-        try:
-            for line in lines:
-                told = context_lines.told_from(line) if len(line) < _AT_ONCE else await _read_apart(line)
-                if texts and not (isinstance(told, Streamed) and told.stream is texts[0].stream):
-                    said, texts = texts, []
-                    await self._pass_on(context_lines.joined(said))
-                if isinstance(told, Streamed):
-                    texts.append(told)
-                else:
-                    await self._hear(told)
-        finally:
-            if texts:
-                await self._pass_on(context_lines.joined(texts))
 
     async def _hear(self, told: Told) -> None:
         if isinstance(told, Ready):
@@ -309,8 +294,3 @@ class Interpreter:
         elif isinstance(event, Streamed) and self._early_size < _MOST_EARLY:
             self._early.append(event)
             self._early_size += len(event.text)
-
-
-async def _read_apart(line: bytes) -> Told:
-    """A long line, in a thread: others are not held up."""
-    return await asyncio.to_thread(context_lines.told_from, line)

@@ -23,7 +23,7 @@ from sandlot.contracts.cells import (
     Suggested,
 )
 from sandlot.contracts.contexts import Completeness, Completions, ContextFacts, HistoryEntry, Judgement
-from sandlot.wire import context_lines
+from sandlot.wire import context_answers
 from sandlot.wire.context_lines import Began, Done, Ready, Reply, request_line, told_from
 from sandlot.wire.lines import LineError, LineReader
 
@@ -154,12 +154,12 @@ def test_a_request_is_one_line() -> None:
 def test_answers_are_read() -> None:
     read = told_from(b'{"event":"reply","id":3,"matches":["ab"],"start":1,"end":2,"metadata":{}}')
     assert isinstance(read, Reply)
-    assert context_lines.completions_from(read.value, "xa") == Completions(("ab",), 1, 2)
-    assert context_lines.judgement_from({"status": "incomplete", "indent": "  "}) == Judgement(
+    assert context_answers.completions_from(read.value, "xa") == Completions(("ab",), 1, 2)
+    assert context_answers.judgement_from({"status": "incomplete", "indent": "  "}) == Judgement(
         Completeness.INCOMPLETE, "  "
     )
-    assert context_lines.history_from({"entries": [[1, "a"]]}) == (HistoryEntry(1, "a"),)
-    found = context_lines.inspection_from({"found": True, "data": {"text/plain": "x"}, "metadata": {}})
+    assert context_answers.history_from({"entries": [[1, "a"]]}) == (HistoryEntry(1, "a"),)
+    found = context_answers.inspection_from({"found": True, "data": {"text/plain": "x"}, "metadata": {}})
     assert found.data == {"text/plain": "x"}
 
 
@@ -173,12 +173,12 @@ def test_answers_are_read() -> None:
 )
 def test_completions_beside_the_code_are_refused(value: Dict[str, Any]) -> None:
     with pytest.raises(LineError):
-        context_lines.completions_from(value, "xa")
+        context_answers.completions_from(value, "xa")
 
 
 def test_odd_answers_are_refused() -> None:
     with pytest.raises(LineError):
-        context_lines.judgement_from({"status": "perhaps"})
+        context_answers.judgement_from({"status": "perhaps"})
     for entry in ([1], [1, 2], "ab", {"count": 1, "code": "x"}):
         with pytest.raises(LineError):
-            context_lines.history_from({"entries": [entry]})
+            context_answers.history_from({"entries": [entry]})
