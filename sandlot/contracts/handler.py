@@ -20,6 +20,7 @@ LARGEST_CONTEXT = 8192
 LONGEST_INTEGER = 31
 """Digits of an integer in it: JSON has no bound, and reading a long one takes quadratic time."""
 
+_LARGEST_CODE = 255
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 
 
@@ -30,12 +31,16 @@ class Handler:
     *event* is what JSON can say. The function takes it alone, or an object that tells of the call besides
     (`def handler(event, context)`); it may be asynchronous. `text` is the event as compact JSON. *context*
     are attributes of that object, by name, over those it has anyway; the time that remains is always the
-    true one.
+    true one. A program whose text does not run to its end, or does not define the function, ends with exit
+    code 1, as any program that fails; *raised* is the exit code when the function raises, *valueless* when
+    JSON has no form for what it returned.
     """
 
     name: str = "handler"
     event: Any = None
     context: Mapping[str, Any] = field(default_factory=dict)
+    raised: int = 1
+    valueless: int = 1
     text: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -47,6 +52,9 @@ class Handler:
         object.__setattr__(self, "text", json_text(self.event, "the event"))
         if self.context:
             self._check_context()
+        for code in (self.raised, self.valueless):
+            if not 1 <= code <= _LARGEST_CODE:
+                raise InvalidSpec(f"a handler cannot fail with exit code {code}: use 1 to {_LARGEST_CODE}")
 
     def _check_context(self) -> None:
         size = len(json_text(dict(self.context), "the context"))

@@ -24,7 +24,8 @@ _POSITIONAL = 2
 
 class Call:
     """What is called: the function's name, how many bytes at the end of the program's text are its event,
-    the bytes and the depth its value may have, and what its context tells.
+    the bytes and the depth its value may have, what its context tells, and the exit codes of a function that
+    raises and of one whose value cannot be told.
 
     `told` is all that as JSON, by which it travels to a payload that was forked before.
     """
@@ -38,6 +39,8 @@ class Call:
         self.depth: int = field(told, "depth", int)
         self.timeout: Optional[float] = field(told, "timeout", float, None)
         self.context: Dict[str, Any] = field(told, "context", dict, {})
+        self.raised: int = field(told, "raised", int)
+        self.valueless: int = field(told, "valueless", int)
         if self.event < 1:
             raise Refusal("invalid", f"field 'event' cannot be {self.event}: an event is a text of JSON")
 
@@ -84,16 +87,24 @@ class Context:
 
 
 class Ask:
-    """A call under way: `program` is the text without the event behind it. Its time begins now."""
+    """A call under way: `program` is the text without the event behind it. Its time begins now.
+
+    `failed` is the exit code of a failure at this moment: 1 until the function is called.
+    """
 
     def __init__(self, call: Call, source: bytes) -> None:
         """Part the program from its event."""
         self._call = call
         self.program, self._event = source[: -call.event], source[-call.event :]
+        self.failed = 1
         self._deadline = None if call.timeout is None else time.monotonic() + call.timeout
 
     def answer(self, namespace: Dict[str, Any]) -> None:
-        """Call the function in *namespace* and write its value.
+        """Write the function's `value`; raises as that."""
+        _write(self.value(namespace))
+
+    def value(self, namespace: Dict[str, Any]) -> bytes:
+        """Call the function in *namespace*: its value as JSON.
 
         Raises what it raises; NameError when there is none, TypeError and ValueError for a value that cannot
         be told.
@@ -103,13 +114,22 @@ class Ask:
             raise NameError(f"the program defines no function {self._call.name}(event)")
         if not callable(function):
             raise TypeError(f"{self._call.name} is no function that can be called with an event")
+        self.failed = self._call.raised
         context = Context({"request_id": _identifier(), **self._call.context}, self._deadline)
         event = json_object.parse_value(self._event, max_depth=self._call.depth)
         value = function(event, context) if _takes_context(function) else function(event)
         if hasattr(type(value), "__await__"):
             asyncio = __import__("asyncio")  # for this program; the agent must never load it
             value = asyncio.run(value if hasattr(value, "cr_code") else _awaited(value))
-        _write(_text(self._call, value))
+        self.failed = self._call.valueless
+        return _text(self._call, value)
+
+
+def rehearse() -> None:
+    """Call a function once as one of a user is called, so that no fork has to set that up."""
+    event = b'{"a":[1]}'
+    told = {"name": "handler", "event": len(event), "limit": 64, "depth": 8, "raised": 1, "valueless": 1}
+    Call({**told, "timeout": 1.0, "context": {"a": "b"}}).ask(event).value({"handler": lambda event: event})
 
 
 def _takes_context(function: Callable[..., Any]) -> bool:

@@ -40,6 +40,7 @@ def rehearse() -> None:
     namespace = {"__builtins__": sys.modules["builtins"], "__name__": "rehearsal"}
     text = "class A:\n  def f(self, *a, **k): return [x for x in a]\ny = f'{A().f(1)}'\nimport sys, os\n"
     exec(_compiled(text.encode()), namespace)  # noqa: S102 - our own text
+    handler.rehearse()
 
 
 def foresee(archive: str) -> None:
@@ -106,7 +107,7 @@ def _execute(source: bytes, namespace: Dict[str, Any], ask: Union[handler.Ask, O
             return ending.code_of(last)
         if isinstance(error, KeyboardInterrupt):
             return _INTERRUPTED
-        return 1
+        return 1 if ask is None else ask.failed
     return 0
 
 

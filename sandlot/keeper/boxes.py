@@ -18,7 +18,7 @@ from .cgroups import Group
 from .keeping import Kept
 from .launch import WORKSPACE_MARK, Cause, Consumption, Exit, Launch, Refusal, objection
 from .spawn import Birth, aside, give_birth
-from .supplies import Supplies, Tell
+from .supplies import Supplies, Tell, Watch
 
 PATIENCE = 2.0  # seconds until a box that will not go away is reported as stuck (it is still retried)
 _DISK_PATIENCE = 30.0  # the same while a kept workspace is written to the disk
@@ -56,32 +56,28 @@ class Box:
 class Boxes:
     """All boxes of this keeper; answers and news go to *tell*."""
 
-    def __init__(self, supplies: Supplies, tell: Tell) -> None:
+    def __init__(self, supplies: Supplies, tell: Tell, watch: Watch) -> None:
         """No box yet."""
-        self._supplies, self._tell = supplies, tell
+        self._supplies, self._tell, self._watch = supplies, tell, watch
         self._boxes: dict[int, Box] = {}
+        self._leaving: dict[int, Box] = {}
         self._by_pid: dict[int, Box] = {}
         self.helpers: dict[int, Callable[[int], None]] = {}
         """Children that are no boxes, and who is told their wait status."""
         self._made = 0
 
     @property
-    def is_empty(self) -> bool:
-        """Nothing of any box is left."""
-        return not self._boxes
-
-    @property
-    def starting(self) -> dict[int, Box]:
-        """The boxes on their way to exec, by the descriptor that becomes readable when they are there."""
-        return {box.errors: box for box in self._boxes.values() if box.errors is not None}
+    def count(self) -> int:
+        """How many boxes there are of which something is left."""
+        return len(self._boxes)
 
     def number(self) -> int:
         """The number of the next box."""
         self._made += 1
         return self._made
 
-    def spawn(self, request: int, launch: Launch, descriptors: Sequence[int]) -> int:
-        """Start a box and return the descriptor to watch; the answer follows at exec. Refusal."""
+    def spawn(self, request: int, launch: Launch, descriptors: Sequence[int]) -> None:
+        """Start a box; the answer follows at exec. Refusal."""
         powers = self._supplies.powers
         if why_not := objection(launch, powers, is_root=os.geteuid() == 0):
             raise Refusal("unsupported", why_not)
@@ -94,9 +90,9 @@ class Boxes:
             code = error.code if isinstance(error, Refusal) else "start_failed"
             raise Refusal(code, f"the box could not be made: {error}") from error
         self._boxes[box.number] = self._by_pid[box.pid] = box
-        return box.errors
+        self._watch(box.errors, lambda: self._started(box))
 
-    def started(self, box: Box) -> None:
+    def _started(self, box: Box) -> None:
         """Read what the child said before exec: nothing means that it runs the launch's program."""
         if box.errors is None:
             return
@@ -104,6 +100,7 @@ class Boxes:
             box.failure = os.read(box.errors, 4096).decode("utf-8", "replace")
         except BlockingIOError:
             return
+        self._watch(box.errors, None)
         os.close(box.errors)
         box.errors = None
         if not box.failure:
@@ -142,15 +139,15 @@ class Boxes:
                 box = self._by_pid.pop(pid, None)
                 if box is not None:
                     box.wait_status = status
-                    box.deadline = box.deadline or time.monotonic() + PATIENCE
+                    self._leave(box)
 
     def settle(self) -> float | None:
         """Take away what ended; the seconds after which to look again, None when nothing is going away."""
         now = time.monotonic()
         pause: float | None = None
-        for box in [box for box in self._boxes.values() if box.deadline is not None]:
+        for box in tuple(self._leaving.values()):
             if self._is_gone(box):
-                del self._boxes[box.number]
+                del self._boxes[box.number], self._leaving[box.number]
                 self._tell_end(box)
                 continue
             if box.deadline is not None and now > box.deadline and not box.is_told:
@@ -193,8 +190,12 @@ class Boxes:
 
         return attach
 
-    def _strike(self, box: Box) -> None:
+    def _leave(self, box: Box) -> None:
         box.deadline = box.deadline or time.monotonic() + PATIENCE
+        self._leaving[box.number] = box
+
+    def _strike(self, box: Box) -> None:
+        self._leave(box)
         if box.wait_status is None:
             box.cause = "killed"
         if box.group is not None:
@@ -208,7 +209,7 @@ class Boxes:
         """Take away what can be taken away now; True when nothing is left."""
         if box.wait_status is None or self._kill_strays():
             return False
-        self.started(box)
+        self._started(box)
         try:
             return self._strip(box)
         except OSError as error:

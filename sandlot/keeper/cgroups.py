@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from ..walls import cgroup1, cgroup2
@@ -148,6 +149,12 @@ class Groups:
         if self.controllers and self._version is cgroup2:
             self.controllers = cgroup2.delegate()
 
+    @cached_property
+    def _own(self) -> Mapping[str, str]:
+        # Hierarchies do not move, and each workspace that is mounted makes the list of mounts longer.
+        found: Mapping[str, str] = self._version.own()
+        return found
+
     def create(self, box: int, limits: Limited, *, is_plain: bool = False) -> Group | None:
         """A group with *limits*; None where there are no groups (and no limits were asked).
 
@@ -157,9 +164,9 @@ class Groups:
             return None
         name = self._owner.name_of(box)
         if is_plain and self._version is cgroup1:
-            made = Group(cgroup1.Group.create("", name, with_switch=False))
+            made = Group(cgroup1.Group.create("", name, own=self._own, with_switch=False))
         else:
-            made = Group(self._version.Group.create("", name))
+            made = Group(self._version.Group.create("", name, own=self._own))
         try:
             made.limit(limits)
         except OSError:
@@ -188,7 +195,7 @@ class Groups:
         return sum(self._remove(name) for name, owner in found if owner is not None and is_meant(owner))
 
     def _remove(self, name: str) -> bool:
-        group = self._version.Group.existing("", name)
+        group = self._version.Group.existing("", name, own=self._own)
         try:
             group.kill(_SWEEP_PATIENCE)
             group.remove(_SWEEP_PATIENCE)

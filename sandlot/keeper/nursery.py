@@ -21,9 +21,9 @@ from .boxes import Boxes
 from .descriptors import is_packet_socket, is_process
 from .launch import Refusal
 from .orders import Fit, Limits, ZygoteOrder
-from .parking import ParkedBox, Watch
+from .parking import ParkedBox
 from .shapes import parse_object
-from .supplies import Supplies, Tell
+from .supplies import Supplies, Tell, Watch
 from .zygote import Zygote
 
 _MOST_ASKED = 64
@@ -42,12 +42,13 @@ class Nursery:
         self._zygotes: dict[int, Zygote] = {}
         self._parked: dict[int, ParkedBox] = {}
         self._rising: list[ParkedBox] = []
+        self._leaving: dict[int, ParkedBox] = {}
         self._made = 0
 
     @property
-    def is_empty(self) -> bool:
-        """Nothing of any box is left."""
-        return not self._parked
+    def count(self) -> int:
+        """How many boxes there are of which something is left."""
+        return len(self._parked)
 
     def raise_zygote(self, request: int, order: ZygoteOrder) -> None:
         """Start a zygote; the answer follows when it has loaded its packages. Refusal."""
@@ -76,7 +77,7 @@ class Nursery:
         box = ParkedBox.begin(
             self._boxes.number(), request, number, self._supplies, zygote.uids, limits, descriptors
         )
-        self._parked[box.number] = box
+        self._parked[box.number], box.leaving = box, self._leaving
         self._rising.append(box)
         zygote.waiting.append(box)
         self._ask(zygote)
@@ -133,9 +134,9 @@ class Nursery:
     def settle(self) -> float | None:
         """Take away what ended; the seconds after which to look again, None when nothing is going away."""
         pause: float | None = None
-        for box in [box for box in self._parked.values() if box.is_ending]:
+        for box in tuple(self._leaving.values()):
             if box.is_gone(self._boxes.helpers):
-                del self._parked[box.number]
+                del self._parked[box.number], self._leaving[box.number]
                 if box.cause == "exited" and self._is_orphaned(box):
                     box.cause = "warden_died"
                 box.tell_end(self._tell)

@@ -18,12 +18,9 @@ from .cgroups import Group
 from .launch import Cause, Code, Consumption, Exit, KeptMount, Refusal
 from .loan import Helpers, Loan
 from .orders import Fit, Limits
-from .supplies import Supplies, Tell
+from .supplies import Supplies, Tell, Watch
 from .uids import UidRange
 from .warden import ALONE
-
-Watch = Callable[[int, "Callable[[], None] | None"], None]
-"""Calls back when a descriptor is readable or has failed; None forgets it."""
 
 _WORKSPACE = "/workspace"
 _SCRATCH = ("/tmp", "/dev/shm")
@@ -60,6 +57,8 @@ class ParkedBox:
     asked: float = 0.0
     """When a zygote was last asked for it, by the monotonic clock; 0.0: not yet."""
     tries: int = 0
+    leaving: dict[int, ParkedBox] = field(default_factory=dict)
+    """Where it enters itself, by its number, when it is to go away."""
 
     @classmethod
     def begin(
@@ -231,6 +230,7 @@ class ParkedBox:
     def _begin_to_end(self) -> None:
         if not self.is_ending:
             self.is_ending = True
+            self.leaving[self.number] = self
             self.deadline = time.monotonic() + _PATIENCE
 
     def _strike(self) -> None:

@@ -1,8 +1,9 @@
-"""The keeper itself: one thread, one poll(2) loop, the only holder of privilege; it dies with its service.
+"""The keeper itself: one thread, one epoll(7) loop, the only holder of privilege; it dies with its service.
 
 Three things wake it: a packet of the service, a dead child (SIGCHLD through a pipe), the end of
 the service or of the stub (their pidfds). It never waits in send(2): answers queue up, and while the
 queue is long no request is read. The service reads whatever it writes, so neither waits for the other.
+What a turn costs does not grow with the boxes that live and have nothing to say.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import select
 import signal
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -34,17 +36,18 @@ class KeeperProcess:
         """Serve *channel*; end when a pidfd of *lifelines* does."""
         channel.setblocking(False)
         self._channel, self._supplies = channel, supplies
-        self._boxes = Boxes(supplies, self._tell)
         self._watchers: dict[int, Callable[[], None]] = {}
+        self._boxes = Boxes(supplies, self._tell, self._watch)
         self._nursery = Nursery(supplies, self._boxes, self._tell, self._watch)
         self._queue: deque[bytes] = deque()
         self._is_serving = True
-        self._poll = select.poll()
-        for lifeline in lifelines:
-            self._poll.register(lifeline, select.POLLIN)
-        self._lifelines = frozenset(lifelines)
         self._deaths = _wake_on_child()
-        self._poll.register(self._deaths, select.POLLIN)
+        self._lifelines = frozenset(lifelines)
+        self._listening = self._interest()
+        self._waiting = select.epoll()
+        self._waiting.register(channel, self._listening)
+        for descriptor in (*lifelines, self._deaths):
+            self._waiting.register(descriptor, select.EPOLLIN)
 
     def serve(self) -> None:
         """Answer until the service is gone, then kill every box and take everything away."""
@@ -58,16 +61,17 @@ class KeeperProcess:
         self._end()
 
     def _turn(self, pause: float | None) -> float | None:
-        self._poll.register(self._channel, self._interest())
-        ready = dict(self._poll.poll(None if pause is None else pause * 1000))
+        if self._listening != self._interest():
+            self._listening = self._interest()
+            self._waiting.modify(self._channel, self._listening)
+        ready = dict(self._waiting.poll(pause))
         if self._lifelines & ready.keys():
             self._is_serving = False
         if self._deaths in ready:
             _drain(self._deaths)
-        if ready.get(self._channel.fileno(), 0) & ~select.POLLOUT:
+        if ready.get(self._channel.fileno(), 0) & ~select.EPOLLOUT:
             self._receive()
         self._call(ready)
-        self._welcome()
         self._boxes.reap()
         pause = self._settle()
         self._send()
@@ -80,9 +84,9 @@ class KeeperProcess:
     def _watch(self, descriptor: int, ready: Callable[[], None] | None) -> None:
         if ready is not None:
             self._watchers[descriptor] = ready
-            self._poll.register(descriptor, select.POLLIN)
+            self._waiting.register(descriptor, select.EPOLLIN)
         elif self._watchers.pop(descriptor, None) is not None:
-            self._poll.unregister(descriptor)
+            self._waiting.unregister(descriptor)
 
     def _call(self, ready: Mapping[int, int]) -> None:
         for descriptor in ready:
@@ -90,14 +94,8 @@ class KeeperProcess:
                 watcher()
 
     def _interest(self) -> int:
-        reading = select.POLLIN if len(self._queue) < _LONGEST_QUEUE else 0
-        return reading | (select.POLLOUT if self._queue else 0)
-
-    def _welcome(self) -> None:
-        for errors, box in self._boxes.starting.items():
-            self._boxes.started(box)
-            if box.errors is None:
-                self._poll.unregister(errors)
+        reading = select.EPOLLIN if len(self._queue) < _LONGEST_QUEUE else 0
+        return reading | (select.EPOLLOUT if self._queue else 0)
 
     def _receive(self) -> None:
         for _ in range(_REQUESTS_PER_TURN):
@@ -129,8 +127,7 @@ class KeeperProcess:
     def _carry_out(self, request: protocol.Request, descriptors: Sequence[int]) -> None:
         match request.verb:
             case "spawn" if request.launch is not None:
-                errors = self._boxes.spawn(request.id, request.launch, descriptors)
-                self._poll.register(errors, select.POLLIN)
+                self._boxes.spawn(request.id, request.launch, descriptors)
             case "zygote" | "park" | "fit" | "furnish":
                 self._nurse(request, descriptors)
             case "kill" if self._nursery.has(request.box):
@@ -174,11 +171,13 @@ class KeeperProcess:
         # Not left to the kernel alone: control groups and mounts outlive the processes in them.
         self._boxes.kill_all()
         self._nursery.kill_all()
-        waited = 0.0
-        while not (self._boxes.is_empty and self._nursery.is_empty) and waited < PATIENCE:
-            pause = self._settle() or 0.0
-            select.select([self._deaths], [], [], max(pause, 0.001))
-            waited += pause
+        left = until = 0.0
+        while count := self._boxes.count + self._nursery.count:
+            if count != left:  # thousands may take long, none may take longer than its time
+                left, until = count, time.monotonic() + PATIENCE
+            if time.monotonic() > until:
+                return
+            select.select([self._deaths], [], [], max(self._settle() or 0.0, 0.001))
             _drain(self._deaths)
             self._boxes.reap()
 

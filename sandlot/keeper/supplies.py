@@ -14,6 +14,9 @@ from .workspaces import Workspaces
 Tell = Callable[[Mapping[str, Any]], None]
 """Queues one message to the service."""
 
+Watch = Callable[[int, "Callable[[], None] | None"], None]
+"""Calls back when a descriptor is readable or has failed; None forgets it, before it is closed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Supplies:

@@ -21,7 +21,6 @@ from sandlot.wire.json_object import JsonError
 _SHORT = 65_536  # is read at once; what is longer holds up nobody else
 _LINE_END = b"\n"
 _TOO_LONG = f"it is longer than {LARGEST_VALUE} bytes"
-_UNTAKEN = 1  # the exit code of a program that failed
 
 
 def asked(handler: Handler | None) -> Mapping[str, Any] | None:
@@ -35,6 +34,8 @@ def asked(handler: Handler | None) -> Mapping[str, Any] | None:
         "limit": LARGEST_VALUE,
         "depth": DEEPEST_VALUE,
         "context": context,
+        "raised": handler.raised,
+        "valueless": handler.valueless,
     }
 
 
@@ -44,6 +45,7 @@ class Value:
     def __init__(self, handler: Handler | None = None) -> None:
         """Expect nothing without *handler*."""
         self._most = 0 if handler is None else LARGEST_VALUE + len(_LINE_END) + 1
+        self._untaken = 1 if handler is None else handler.valueless
         self._received = bytearray()
 
     def add(self, data: bytes) -> Event | None:
@@ -67,7 +69,7 @@ class Value:
             if end.reason is not Reason.EXITED:
                 return (end,)  # it was killed while it wrote
             said = f"sandlot: what the handler returned cannot be taken: {error}\n"
-            return Stderr(said.encode()), replace(end, exit_code=end.exit_code or _UNTAKEN)
+            return Stderr(said.encode()), replace(end, exit_code=end.exit_code or self._untaken)
         return found, end
 
 

@@ -1,8 +1,9 @@
 """What both versions of control groups share: where the caller's own groups are, how their files are used.
 
 `root` is a prefix for /proc and the mount points, so that a tree of plain files can stand in for the kernel.
-A version is one of the modules `cgroup1` and `cgroup2`; both offer `available`, `names` and a `Group` with
-create, existing, limit, add_self, kill, usage and remove.
+A version is one of the modules `cgroup1` and `cgroup2`; both offer `available`, `own`, `names` and a `Group`
+with create, existing, limit, add_self, kill, usage and remove. Finding the caller's own groups reads every
+mount there is, so who makes many groups asks `own` once and passes it on.
 """
 
 from __future__ import annotations

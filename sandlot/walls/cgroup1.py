@@ -20,12 +20,20 @@ USED = ("memory", "cpu", "cpuacct", "pids", "freezer")
 
 def available(root: str = "/") -> FrozenSet[str]:
     """Controllers out of memory, cpu and pids that this process can give to groups it creates."""
-    return LIMITED & set(_writable(root))
+    return LIMITED & set(own(root))
+
+
+def own(root: str = "/") -> Dict[str, str]:
+    """The caller's own groups in which it can make others, by controller."""
+    found = cgroup.own_directories(root)
+    return {
+        name: found[name] for name in (*USED, UNIFIED) if name in found and os.access(found[name], os.W_OK)
+    }
 
 
 def names(parent: str = "", root: str = "/") -> FrozenSet[str]:
     """Names of the groups below the caller's own in any hierarchy used here."""
-    directories = _writable(root).values()
+    directories = own(root).values()
     return frozenset(name for directory in directories for name in cgroup.names_below(directory, parent))
 
 
@@ -39,13 +47,21 @@ class Group:
     directories: Mapping[str, str]
 
     @classmethod
-    def create(cls, parent: str, name: str, *, root: str = "/", with_switch: bool = True) -> Group:
+    def create(
+        cls,
+        parent: str,
+        name: str,
+        *,
+        root: str = "/",
+        own: Optional[Mapping[str, str]] = None,
+        with_switch: bool = True,
+    ) -> Group:
         """Make a new group below the caller's own; `parent` ("" or a path of existing groups) comes between.
 
-        with_switch: also one in the version 2 hierarchy, where there is one.
+        own: what `own` said; with_switch: also one in the version 2 hierarchy, where there is one.
         Raises FileExistsError for a name in use, OSError where groups cannot be made; then nothing is left.
         """
-        directories = _places(parent, name, root)
+        directories = _places(parent, name, root, own)
         if not with_switch:
             directories.pop(UNIFIED, None)
         if not directories:
@@ -62,9 +78,11 @@ class Group:
         return cls(directories)
 
     @classmethod
-    def existing(cls, parent: str, name: str, *, root: str = "/") -> Group:
+    def existing(
+        cls, parent: str, name: str, *, root: str = "/", own: Optional[Mapping[str, str]] = None
+    ) -> Group:
         """A group made earlier, perhaps by another process, wherever it still is; nothing is changed."""
-        places = _places(parent, name, root)
+        places = _places(parent, name, root, own)
         return cls({controller: path for controller, path in places.items() if os.path.isdir(path)})
 
     def limit(
@@ -163,16 +181,11 @@ class Group:
         return None if directory is None else cgroup.read_number(directory, name)
 
 
-def _writable(root: str) -> Dict[str, str]:
-    own = cgroup.own_directories(root)
-    return {name: own[name] for name in (*USED, UNIFIED) if name in own and os.access(own[name], os.W_OK)}
-
-
-def _places(parent: str, name: str, root: str) -> Dict[str, str]:
-    writable = _writable(root)
-    if not set(USED) & set(writable):
+def _places(parent: str, name: str, root: str, known: Optional[Mapping[str, str]]) -> Dict[str, str]:
+    directories = own(root) if known is None else known
+    if not set(USED) & set(directories):
         return {}  # a version 2 hierarchy alone is cgroup2's business
-    return {controller: cgroup.child(directory, parent, name) for controller, directory in writable.items()}
+    return {controller: cgroup.child(place, parent, name) for controller, place in directories.items()}
 
 
 def _distinct(directories: Iterable[str]) -> List[str]:

@@ -13,7 +13,7 @@ import select
 import signal
 import time
 from dataclasses import dataclass
-from typing import FrozenSet, List, Optional
+from typing import Dict, FrozenSet, List, Mapping, Optional
 
 from . import cgroup
 from .cgroup import CPU_PERIOD, LIMITED, PATIENCE, POLL, UNIFIED, Usage
@@ -30,6 +30,12 @@ def available(root: str = "/") -> FrozenSet[str]:
     if _is_ours(base):
         usable.update(cgroup.read(base, "cgroup.controllers").split())
     return LIMITED & usable
+
+
+def own(root: str = "/") -> Dict[str, str]:
+    """The caller's own group under UNIFIED; nothing without one. `delegate` leaves it where it is."""
+    base = _base(root)
+    return {} if base is None else {UNIFIED: base}
 
 
 def delegate(root: str = "/") -> FrozenSet[str]:
@@ -63,20 +69,26 @@ class Group:
     controllers: FrozenSet[str]
 
     @classmethod
-    def create(cls, parent: str, name: str, *, root: str = "/") -> Group:
+    def create(
+        cls, parent: str, name: str, *, root: str = "/", own: Optional[Mapping[str, str]] = None
+    ) -> Group:
         """Make a new group below the caller's own; `parent` ("" or a path of existing groups) comes between.
 
+        own: what `own` said, after `delegate`, which is called where nothing is given.
         Raises FileExistsError for a name in use, OSError where groups cannot be made.
         """
-        delegate(root)
-        group = cls.existing(parent, name, root=root)
+        if own is None:
+            delegate(root)
+        group = cls.existing(parent, name, root=root, own=own)
         os.mkdir(group.directory)
-        return cls.existing(parent, name, root=root)
+        return cls.existing(parent, name, root=root, own=own)
 
     @classmethod
-    def existing(cls, parent: str, name: str, *, root: str = "/") -> Group:
+    def existing(
+        cls, parent: str, name: str, *, root: str = "/", own: Optional[Mapping[str, str]] = None
+    ) -> Group:
         """A group made earlier, perhaps by another process; nothing is changed."""
-        base = _base(root)
+        base = _base(root) if own is None else own.get(UNIFIED)
         if base is None:
             raise OSError(errno.EOPNOTSUPP, "no version 2 control group hierarchy is mounted")
         directory = cgroup.child(base, parent, name)

@@ -30,11 +30,14 @@ class AskedCommand:
 def command_to_json(command: Command) -> Dict[str, Any]:
     """*command* as a request's fields; a stream as standard input becomes `stdinStream`.
 
-    `background` is not among them: the route says it. Raises Unsupported for a handler's context, which the
-    protocol has no field for.
+    `background` is not among them: the route says it. Raises Unsupported for a handler's context and exit
+    codes, which the protocol has no fields for.
     """
-    if command.handler is not None and command.handler.context:
+    handler = command.handler
+    if handler is not None and handler.context:
         raise Unsupported("a handler's context does not travel to another server: put it into the event")
+    if handler is not None and (handler.raised, handler.valueless) != (1, 1):
+        raise Unsupported("exit codes of a handler's own do not travel to another server: leave them at 1")
     told: Dict[str, Any] = {"code": command.code} if command.code is not None else {"cmd": list(command.argv)}
     if command.handler is not None:
         told["handler"], told["event"] = command.handler.name, command.handler.event

@@ -9,6 +9,7 @@ from sandlot.contracts.handler import Handler
 
 from .boxes import Boxes
 from .outcome import LONGEST_TIMEOUT, failed, flaw, timeout_of, told
+from .sandbox.core.errors import ExitCode
 from .sandbox.core.result import StandardExecutionResult
 
 _TRUE_ONE = "remaining_time_in_millis"
@@ -33,7 +34,8 @@ async def call(
     try:
         timeout = timeout_of(event, usual, longest)
         context = {name: value for name, value in (task.get("context") or {}).items() if name != _TRUE_ONE}
-        handler = Handler(event=event, context=context)
+        raised, valueless = ExitCode.HANDLER_EXECUTION_ERROR, ExitCode.JSON_SERIALIZATION_ERROR
+        handler = Handler(event=event, context=context, raised=raised, valueless=valueless)
         return told(await boxes.run(str(code), handler, timeout, is_placed=is_placed), timeout)
     except SandlotError as error:
         return failed(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Optional
 
 from sandlot.contracts.errors import InvalidSpec, PoolExhausted, SandlotError
@@ -13,16 +12,11 @@ from .sandbox.core.errors import ExitCode
 from .sandbox.core.result import ExecutionMetrics, StandardExecutionResult
 
 LONGEST_TIMEOUT = 3600
-_RAISED = 1  # the exit code of a Python that an exception ended
-# The last line of a traceback. The program could write it itself: success, timeouts and kills are told from
-# outside, only which mistake its author made is read here.
-_MISTAKES = (
-    (re.compile(r"(SyntaxError|IndentationError|TabError): "), ExitCode.CODE_LOAD_ERROR),
-    (re.compile(r"NameError: the program defines no function "), ExitCode.CODE_LOAD_ERROR),
-    (re.compile(r"TypeError: what \w+\(\) returned is no JSON value"), ExitCode.JSON_SERIALIZATION_ERROR),
-    (re.compile(r"ValueError: what \w+\(\) returned is \d+ bytes"), ExitCode.JSON_SERIALIZATION_ERROR),
-    (re.compile(r"sandlot: what the handler returned cannot be taken"), ExitCode.JSON_SERIALIZATION_ERROR),
-)
+_BY_HANDLER = (
+    ExitCode.CODE_LOAD_ERROR,
+    ExitCode.HANDLER_EXECUTION_ERROR,
+    ExitCode.JSON_SERIALIZATION_ERROR,
+)  # a traceback tells what happened
 
 
 def told(result: Result, timeout: float) -> StandardExecutionResult:
@@ -94,17 +88,7 @@ def _exit_code(result: Result) -> int:
         return result.exit_code
     if _has_returned(result):
         return ExitCode.SUCCESS
-    if result.exit_code == _RAISED:
-        return _mistake(result.errors)
     return result.exit_code or ExitCode.JSON_SERIALIZATION_ERROR
-
-
-def _mistake(stderr: str) -> ExitCode:
-    last = stderr.rstrip("\n").rpartition("\n")[2]
-    for pattern, code in _MISTAKES:
-        if pattern.match(last):
-            return code
-    return ExitCode.HANDLER_EXECUTION_ERROR
 
 
 def _note(result: Result, timeout: float) -> str:
@@ -119,6 +103,6 @@ def _note(result: Result, timeout: float) -> str:
     }
     if result.reason is not Reason.EXITED:
         return notes[result.reason]
-    if _has_returned(result) or result.exit_code == _RAISED:
+    if _has_returned(result) or result.exit_code in _BY_HANDLER:
         return ""
     return f"the program ended with exit code {result.exit_code} before its handler returned"

@@ -56,6 +56,8 @@ _LEAST_DESCRIPTOR = 64  # out of the way of those that programs count on
 class Opening:
     """What a command is that is a context: it takes the place of a handler's call in the runner."""
 
+    failed = 1
+
     def ask(self, source: bytes) -> Opening:
         """Nothing but the loop is wanted of the program, whose text *source* runs before it."""
         self.program = source

@@ -72,6 +72,14 @@ def test_a_context_has_attributes_that_json_has_a_form_for(context: Any) -> None
         Handler(context=context)
 
 
+@pytest.mark.parametrize("code", [0, 256])
+def test_a_failure_has_an_exit_code_that_says_so(code: int) -> None:
+    with pytest.raises(InvalidSpec, match="cannot fail with exit code"):
+        Handler(raised=code)
+    with pytest.raises(InvalidSpec, match="cannot fail with exit code"):
+        Handler(valueless=code)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "1a", "a\n", "é", "a" * 256, None, 5])
 def test_a_handler_has_the_name_of_a_function(name: Any) -> None:
     with pytest.raises(InvalidSpec, match="name of a handler"):

@@ -8,11 +8,19 @@ from typing import Any, Dict
 
 import pytest
 
-from sandlot.guest.handler import Ask, Call, Context, _takes_context
+from sandlot.guest.handler import Ask, Call, Context, _takes_context, rehearse
 from sandlot.guest.refusal import Refusal
 from sandlot.guest.run_request import RunRequest
 
-SOUND: Dict[str, Any] = {"name": "handler", "event": 4, "limit": 100, "depth": 5, "context": {"a": 1}}
+SOUND: Dict[str, Any] = {
+    "name": "handler",
+    "event": 4,
+    "limit": 100,
+    "depth": 5,
+    "context": {"a": 1},
+    "raised": 2,
+    "valueless": 3,
+}
 
 
 class Callable:
@@ -86,6 +94,28 @@ def test_the_event_is_the_end_of_the_text() -> None:
     assert Ask(Call(SOUND), b"print(1)null").program == b"print(1)"
 
 
+@pytest.mark.parametrize(
+    ("handler", "error", "failed"),
+    [
+        (None, NameError, 1),
+        (5, TypeError, 1),
+        (lambda: None, TypeError, 2),
+        (lambda _: 1 // 0, ZeroDivisionError, 2),
+        (lambda _: {1}, TypeError, 3),
+        (lambda _: "x" * 200, ValueError, 3),
+    ],
+)
+def test_how_far_a_call_came_is_its_exit_code(handler: Any, error: Any, failed: int) -> None:
+    ask = Ask(Call(SOUND), b"null")
+    with pytest.raises(error):
+        ask.value({"handler": handler})
+    assert ask.failed == failed
+
+
+def test_a_rehearsal_writes_nothing() -> None:
+    rehearse()
+
+
 def test_a_function_that_is_missing_is_named() -> None:
     with pytest.raises(NameError, match=r"no function handler\(event\)"):
         Ask(Call(SOUND), b"null").answer({})
@@ -94,7 +124,16 @@ def test_a_function_that_is_missing_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"name": None}, {"event": 0}, {"event": "4"}, {"limit": None}, {"depth": True}, {"context": 5}]
+    "change",
+    [
+        {"name": None},
+        {"event": 0},
+        {"event": "4"},
+        {"limit": None},
+        {"depth": True},
+        {"context": 5},
+        {"raised": None},
+    ],
 )
 def test_a_call_that_makes_no_sense_is_refused(change: Dict[str, Any]) -> None:
     with pytest.raises(Refusal) as refused:

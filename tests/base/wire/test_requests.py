@@ -212,6 +212,8 @@ def test_a_command_has_a_timeout_unless_it_is_null() -> None:
 def test_a_handlers_context_stays_at_home() -> None:
     with pytest.raises(Unsupported, match="put it into the event"):
         command_to_json(Command(code="", handler=Handler(context={"tenant": 7})))
+    with pytest.raises(Unsupported, match="exit codes"):
+        command_to_json(Command(code="", handler=Handler(raised=2)))
 
 
 def test_what_json_has_no_form_for_is_refused() -> None:

@@ -61,6 +61,8 @@ def test_a_handler_is_told_as_documented_and_its_event_follows_the_text() -> Non
         "limit": LARGEST_VALUE,
         "depth": DEEPEST_VALUE,
         "context": {"function_name": "other", "function_version": "$LATEST"},
+        "raised": 1,
+        "valueless": 1,
     }
 
 

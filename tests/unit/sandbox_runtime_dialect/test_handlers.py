@@ -83,7 +83,6 @@ def test_a_context_tells_what_the_caller_says(runtime: Runtime) -> None:
         "def handler(event, more=6):\n    return 1 + more",
         "class Made:\n    def __call__(self, event):\n        return 7\nhandler = Made()",
         "def handler(event, ctx):\n    return 7 if ctx.request_id else 0",
-        "def handler(event):\n    return 7\n\\\n",
         "# handler\ndef handler(event):\n    return 7  # no newline",
     ],
 )
@@ -102,7 +101,8 @@ def test_every_shape_of_a_handler_is_called(runtime: Runtime, code: str) -> None
         ("def handler(event):\n    return {1, 2}", 3, "TypeError"),
         ("def handler(event):\n    return float('nan')", 3, "no JSON value"),
         ("def handler(event):\n    return 'x' * 2**22", 3, "bytes of JSON"),
-        ("handler = 5", 1, "no function handler"),
+        ("handler = 5", 1, "no function that can be called"),
+        ("def handler(event):\n    return 7\n\\\n", 1, "SyntaxError"),
         ("def handler(event):\n    import os\n    os._exit(0)", 3, "before the handler returned"),
         ("def handler(event):\n    import os\n    os._exit(9)", 9, "exit code 9"),
         (

@@ -61,28 +61,6 @@ def capture(event):
     return {name: told(vars(script)[name]) for name in names if name in vars(script)}
 """
 
-# Stands behind the program's text: what runs up to here is the loading of it, and fails with 1; what is
-# raised from here on ends with another code. So nobody has to look at what the program wrote.
-_FAILING = f"""
-
-def _failing():
-    import sys
-
-    said = sys.excepthook
-
-    def failed(kind, error, trace):
-        said(kind, error, trace)
-        # Where no line of the program stands in the trace, its value was refused.
-        raise SystemExit({FAILED} if trace else {NO_VALUE})
-
-    if not callable(globals().get("handler")):
-        raise NameError("the program defines no function handler(event)")
-    sys.excepthook = failed
-
-_failing()
-del _failing
-"""
-
 
 def shell_command(asked: Execution) -> Command:
     """A line of a shell. Its arguments are put behind it as they are: no shell reads them."""
@@ -119,8 +97,8 @@ def script_command(asked: Script, path: PurePosixPath) -> Command:
 def handler_command(asked: HandlerCall, about: Mapping[str, Any]) -> Command:
     """A handler's call; its context tells *about* besides what is true of every call."""
     return Command(
-        code=asked.code + _FAILING,
-        handler=Handler(event=asked.event, context=about),
+        code=asked.code,
+        handler=Handler(event=asked.event, context=about, raised=FAILED, valueless=NO_VALUE),
         timeout=Seconds(asked.timeout),
         env=_ENVIRON,
     )
