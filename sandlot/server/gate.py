@@ -23,6 +23,7 @@ OPEN = ("/healthz", "/readyz")
 """Routes that tell nothing worth a key: a supervisor asks them by whatever name it knows."""
 _SUBPROTOCOL = "sandlot.key."
 _SCHEMES = (b"bearer", b"token")  # the second is what Jupyter's clients say
+_NO_TOKEN = b"token"  # and so they say that they have none
 _IN_QUERY = (b"access_token=", b"api_key=", b"token=", b"key=")
 
 
@@ -147,6 +148,7 @@ def _refuse_keys_in_query(query: bytes) -> None:
 def _token(scope: Scope) -> str | None:
     """The credential that came, right or wrong; None when none did. Raises Unauthorized for a strange one."""
     values = [value for name, value in scope["headers"] if name == b"authorization"]
+    values = [value for value in values if value.strip().lower() != _NO_TOKEN]
     named = [name for name in scope.get("subprotocols", ()) if name.startswith(_SUBPROTOCOL)]
     if not values and not named:
         return None

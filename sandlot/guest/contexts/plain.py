@@ -113,6 +113,7 @@ class PlainShell:
         import ast
         import linecache
 
+        code = questions.without_indent(code)
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
         tree = compile(code, name, "exec", self._flags | ast.PyCF_ONLY_AST, dont_inherit=True)
         last: List[Tuple[CodeType, bool]] = []

@@ -92,6 +92,14 @@ def completeness(code: str) -> Tuple[str, str]:
     return "incomplete", indent + _INDENT if lines[-1].rstrip().endswith(":") else indent
 
 
+def without_indent(code: str) -> str:
+    """*code* without what its first line that is not empty is indented by, as IPython takes cells."""
+    lines = code.splitlines(keepends=True)
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    return "".join(line[len(indent) :] if line.startswith(indent) else line for line in lines)
+
+
 AWAIT = 0x2000
 """ast.PyCF_ALLOW_TOP_LEVEL_AWAIT."""
 
