@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List, Optional
+from typing import Iterable, List, Optional, Union
 
 from .cells import (
     Begun,
@@ -12,7 +12,6 @@ from .cells import (
     Cleared,
     Displayed,
     Finished,
-    InputAsked,
     Raised,
     Resulted,
     Streamed,
@@ -49,7 +48,7 @@ class CellFold:
             self._is_to_be_cleared = True
             if not event.wait:
                 self._clear()
-        elif not isinstance(event, InputAsked):
+        elif isinstance(event, (Streamed, Resulted, Displayed)):
             self._clear()
             self._show(event)
 
@@ -75,16 +74,15 @@ class CellFold:
             self._is_to_be_cleared = False
             self._out, self._err, self._displays = [], [], []
 
-    def _show(self, event: CellEvent) -> None:
+    def _show(self, event: Union[Streamed, Resulted, Displayed]) -> None:
         if isinstance(event, Streamed):
             (self._out if event.stream is StreamName.STDOUT else self._err).append(event.text)
         elif isinstance(event, Resulted):
             self._result = event
-        elif isinstance(event, Displayed):
-            if event.update:
-                self._update(event)
-            else:
-                self._displays.append(event)
+        elif event.update:
+            self._update(event)
+        else:
+            self._displays.append(event)
 
     def _update(self, event: Displayed) -> None:
         shown = Displayed(event.data, event.metadata, event.display_id)

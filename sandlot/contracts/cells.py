@@ -1,4 +1,4 @@
-"""Cell: one piece of code for a context, and the events it brings forth: one union of eight kinds.
+"""Cell: one piece of code for a context, and the events it brings forth: one union of ten kinds.
 
 The words are those of Jupyter's messages where they mean the same
 (https://jupyter-client.readthedocs.io/en/stable/messaging.html), the values are plain: a *bundle* maps MIME
@@ -20,6 +20,9 @@ LARGEST_CELL = 4 * 2**20
 
 LARGEST_ANSWER = 65_536
 """Characters one answer to `input()` may have."""
+
+MOST_EXPRESSIONS = 100
+"""Expressions one cell may ask the values of."""
 
 DEFAULT_OUTPUT = Bytes(2**20)
 """Bytes of standard output and standard error, taken together, that are told of one cell."""
@@ -50,7 +53,8 @@ class Cell:
     When it is over the cell is interrupted, and if it does not end by that the context is killed. A *silent*
     cell tells no result, is not counted and not kept in the history. Without *allow_input* a cell that asks
     for input gets an exception. `output_limit` is bytes of both streams together: what is more is told by
-    its first and its last half, with a note between them.
+    its first and its last half, with a note between them. `expressions`, by any name, are evaluated after a
+    cell that ended well, and told as Evaluated.
     """
 
     code: str
@@ -59,10 +63,16 @@ class Cell:
     silent: bool = False
     allow_input: bool = False
     output_limit: Bytes = DEFAULT_OUTPUT
+    expressions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what can be no cell. Raises InvalidSpec."""
         sound_text(self.code, LARGEST_CELL, "the code of a cell")
+        if len(self.expressions) > MOST_EXPRESSIONS:
+            raise InvalidSpec(f"a cell has {len(self.expressions)} expressions: {MOST_EXPRESSIONS} at most")
+        for name, expression in self.expressions.items():
+            sound_text(name, LARGEST_ANSWER, "the name of an expression")
+            sound_text(expression, LARGEST_ANSWER, "an expression")
 
 
 def sound_text(text: str, longest: int, what: str) -> str:
@@ -98,13 +108,14 @@ class Displayed:
     """Something shown: by `display()`, by a plot, by a pager.
 
     With *update* it takes the place of everything shown under the same *display_id* before, also by earlier
-    cells. *metadata* goes by MIME type too.
+    cells. *metadata* goes by MIME type too. What is *paged* is to be read beside the output, as `name?` is.
     """
 
     data: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     display_id: Optional[str] = None
     update: bool = False
+    paged: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,24 @@ class Raised:
 
 
 @dataclass(frozen=True)
+class Suggested:
+    """Code to begin the next cell with; with *replace* it is to take the place of this cell's code."""
+
+    code: str
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The value of the cell's expression called *name*: a bundle, or the *error* that it ended with."""
+
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    error: Optional[Raised] = None
+
+
+@dataclass(frozen=True)
 class Cleared:
     """Forget the output of this cell so far; with *wait* only when the next comes."""
 
@@ -155,7 +184,9 @@ class Finished:
     detail: Optional[str] = None
 
 
-CellEvent = Union[Begun, Streamed, Displayed, Resulted, InputAsked, Raised, Cleared, Finished]
+CellEvent = Union[
+    Begun, Streamed, Displayed, Resulted, InputAsked, Raised, Suggested, Evaluated, Cleared, Finished
+]
 
 
 @dataclass(frozen=True)

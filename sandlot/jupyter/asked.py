@@ -32,7 +32,15 @@ def cell_from(content: Mapping[str, Any], output_limit: Bytes) -> Cell:
         silent=silent,
         allow_input=flag(content, "allow_stdin", default=True),
         output_limit=output_limit,
+        expressions=_expressions(content),
     )
+
+
+def _expressions(content: Mapping[str, Any]) -> Mapping[str, str]:
+    found = content.get("user_expressions") or {}
+    if not isinstance(found, dict):
+        raise InvalidSpec(f"user_expressions must be an object, not {type(found).__name__}")
+    return found
 
 
 def stops_on_error(content: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from sandlot.contracts.cells import Begun, Cell, CellEvent, CellStatus, Finished, InputAsked, Raised
+from sandlot.contracts.cells import Begun, Cell, CellEvent, CellStatus, InputAsked
 from sandlot.contracts.contexts import Context, ContextEnd, ContextEnding
 from sandlot.contracts.errors import Conflict, InvalidSpec, SandlotError, Unsupported
 from sandlot.contracts.quantity import Bytes
@@ -222,33 +222,29 @@ class Kernel:
             return told.aborted(self._count)
         content = asked.message.content
         cell, stops = reading.cell_from(content, self._output_limit), reading.stops_on_error(content)
-        end, raised = await self._run(cell, asked)
-        failure = told.failure_of(end, raised)
+        outcome = await self._run(cell, asked)
+        end, failure = outcome.end, outcome.failure
         self._count = end.execution_count
         if failure is None:
             self._deaths = 0
-        elif failure is not raised:
+        elif failure is not outcome.raised:
             await self._tell(Telling("error", told.error_of(failure)), asked.message)
         if end.status is CellStatus.DIED or (failure is not None and stops and not cell.silent):
             self._abort()
-        return told.execute_reply(end, failure)
+        return outcome.reply
 
-    async def _run(self, cell: Cell, asked: Asked) -> tuple[Finished, Raised | None]:
-        raised = None
-        end = Finished(CellStatus.DIED, self._count)
+    async def _run(self, cell: Cell, asked: Asked) -> told.Outcome:
+        outcome = told.Outcome(self._count)
         try:
             async with ended(self.context.run(cell)) as events:
                 async for event in events:
-                    if isinstance(event, Finished):
-                        end = event
-                    elif isinstance(event, Raised):
-                        raised = event
-                    elif isinstance(event, Begun):
+                    outcome.add(event)
+                    if isinstance(event, Begun):
                         self._count = event.execution_count
                     await self._pass_on(event, cell, asked)
         finally:
             self._asking = None
-        return end, raised
+        return outcome
 
     async def _pass_on(self, event: CellEvent, cell: Cell, asked: Asked) -> None:
         if isinstance(event, InputAsked):

@@ -13,11 +13,13 @@ from sandlot.contracts.cells import (
     CellStatus,
     Cleared,
     Displayed,
+    Evaluated,
     Finished,
     InputAsked,
     Raised,
     Resulted,
     Streamed,
+    Suggested,
 )
 
 Content = dict[str, Any]
@@ -39,7 +41,7 @@ def telling_of(event: CellEvent, cell: Cell) -> Telling | None:
     if isinstance(event, Streamed):
         return Telling("stream", {"name": event.stream.value, "text": event.text})
     if isinstance(event, Displayed):
-        return _display(event)
+        return None if event.paged else _display(event)
     if isinstance(event, Resulted):
         return Telling("execute_result", {"execution_count": event.execution_count, **_bundle(event)})
     if isinstance(event, Raised):
@@ -76,13 +78,44 @@ def failure_of(end: Finished, raised: Raised | None) -> Raised | None:
     return Raised(name, told, (f"{name}: {told}",))
 
 
-def execute_reply(end: Finished, failure: Raised | None) -> Content:
-    """The reply to an execute_request whose cell ended so."""
-    count = {"execution_count": end.execution_count}
-    rest: Content = {"user_expressions": {}, "payload": []}
-    if failure is None:
-        return {"status": "ok", **count, **rest}
-    return {"status": "error", **count, **error_of(failure), **rest}
+class Outcome:
+    """What the events of a cell amount to in the reply to its execute_request."""
+
+    def __init__(self, execution_count: int) -> None:
+        """Nothing was told; what ends without an end has died."""
+        self.end = Finished(CellStatus.DIED, execution_count)
+        self.raised: Raised | None = None
+        self._expressions: Content = {}
+        self._payload: dict[str, Content] = {}
+
+    def add(self, event: CellEvent) -> None:
+        """Take the next event."""
+        if isinstance(event, Finished):
+            self.end = event
+        elif isinstance(event, Raised):
+            self.raised = event
+        elif isinstance(event, Evaluated):
+            self._expressions[event.name] = _value(event)
+        elif isinstance(event, Displayed) and event.paged:
+            self._payload["page"] = {"source": "page", "data": dict(event.data), "start": 0}
+        elif isinstance(event, Suggested):
+            told = {"text": event.code, "replace": event.replace}
+            self._payload["set_next_input"] = {"source": "set_next_input", **told}
+
+    @property
+    def failure(self) -> Raised | None:
+        """Why the cell failed; None when it did not."""
+        return failure_of(self.end, self.raised)
+
+    @property
+    def reply(self) -> Content:
+        """The content of the reply."""
+        count = {"execution_count": self.end.execution_count}
+        rest = {"user_expressions": self._expressions, "payload": list(self._payload.values())}
+        failure = self.failure
+        if failure is None:
+            return {"status": "ok", **count, **rest}
+        return {"status": "error", **count, **error_of(failure), **rest}
 
 
 def refused(name: str, why: str) -> Content:
@@ -103,11 +136,17 @@ _UNTOLD = {
 }
 
 
+def _value(found: Evaluated) -> Content:
+    if found.error is not None:
+        return {"status": "error", **error_of(found.error)}
+    return {"status": "ok", **_bundle(found)}
+
+
 def _display(shown: Displayed) -> Telling:
     transient = {} if shown.display_id is None else {"display_id": shown.display_id}
     kind = "update_display_data" if shown.update else "display_data"
     return Telling(kind, {**_bundle(shown), "transient": transient})
 
 
-def _bundle(shown: Displayed | Resulted) -> Content:
+def _bundle(shown: Displayed | Resulted | Evaluated) -> Content:
     return {"data": dict(shown.data), "metadata": dict(shown.metadata)}

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from sandlot.contracts.cells import CellEvent, Displayed, Finished, Raised, Resulted, Streamed
+from sandlot.contracts.cells import (
+    CellEvent,
+    Displayed,
+    Evaluated,
+    Finished,
+    Raised,
+    Resulted,
+    Streamed,
+    Suggested,
+)
 from sandlot.wire import json_object
 
 from .budget import Budget
@@ -72,7 +81,7 @@ class CellFeed:
         if isinstance(event, Streamed):
             told = self.budget.take(event)
             return [] if told is None else [told]
-        if isinstance(event, (Displayed, Resulted, Raised)):
+        if isinstance(event, (Displayed, Resulted, Raised, Suggested, Evaluated)):
             size = _size(event)
             if size > self._room_to_show:
                 self.budget.drop(size)
@@ -90,7 +99,11 @@ class CellFeed:
         self._changed.set()
 
 
-def _size(event: Displayed | Resulted | Raised) -> int:
+def _size(event: Displayed | Resulted | Raised | Suggested | Evaluated) -> int:
+    if isinstance(event, Suggested):
+        return len(event.code)
+    if isinstance(event, Evaluated) and event.error is not None:
+        return _size(event.error)
     if isinstance(event, Raised):
         return len(event.value) + sum(map(len, event.traceback))
     return len(json_object.render([dict(event.data), dict(event.metadata)]))

@@ -235,6 +235,7 @@ class CellRun:
         """From the request to the end."""
         cell = self._cell
         request = {"code": cell.code, "store": cell.store_history, "silent": cell.silent}
+        request["expressions"] = dict(cell.expressions)
         begun = await self._interpreter.begin(self._feed, input=cell.allow_input, **request)
         started = time.monotonic()  # some loops count whole milliseconds
         self._has_begun = True

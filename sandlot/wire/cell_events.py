@@ -1,7 +1,8 @@
 """A cell's events on the wire: NDJSON lines and server-sent events, as those of commands (`events`).
 
-Kinds: begun, stdout, stderr, display, result, input, error, clear, finished; and failed, when there is no
-cell to tell of. Representations are as in contracts.cells: text, base64 for binary types, JSON values.
+Kinds: begun, stdout, stderr, display, result, input, error, next (Suggested), value (Evaluated), clear,
+finished; and failed, when there is no cell to tell of. Representations are as in contracts.cells: text,
+base64 for binary types, JSON values.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from sandlot.contracts.cells import (
     CellStatus,
     Cleared,
     Displayed,
+    Evaluated,
     Finished,
     InputAsked,
     Raised,
     Resulted,
     Streamed,
     StreamName,
+    Suggested,
 )
 from sandlot.contracts.events import Failed
 
@@ -46,9 +49,15 @@ def cell_event_to_json(event: TellableEvent) -> Dict[str, Any]:
             **_bundle(event),
             "displayId": event.display_id,
             "update": event.update,
+            **({"paged": True} if event.paged else {}),
         }
     if isinstance(event, Resulted):
         return {"event": "result", **_bundle(event), "executionCount": event.execution_count}
+    if isinstance(event, Suggested):
+        return {"event": "next", "code": event.code, "replace": event.replace}
+    if isinstance(event, Evaluated):
+        error = None if event.error is None else _error_to_json(event.error)
+        return {"event": "value", "name": event.name, **_bundle(event), "error": error}
     return _turn_to_json(event)
 
 
@@ -92,8 +101,7 @@ def _turn_to_json(event: Union[InputAsked, Raised, Cleared, Finished, Failed]) -
     if isinstance(event, InputAsked):
         return {"event": "input", "prompt": event.prompt, "password": event.password}
     if isinstance(event, Raised):
-        told = {"name": event.name, "value": event.value, "traceback": list(event.traceback)}
-        return {"event": "error", **told}
+        return {"event": "error", **_error_to_json(event)}
     if isinstance(event, Cleared):
         return {"event": "clear", "wait": event.wait}
     if isinstance(event, Failed):
@@ -108,7 +116,11 @@ def _turn_to_json(event: Union[InputAsked, Raised, Cleared, Finished, Failed]) -
     }
 
 
-def _bundle(shown: Union[Displayed, Resulted]) -> Dict[str, Any]:
+def _error_to_json(raised: Raised) -> Dict[str, Any]:
+    return {"name": raised.name, "value": raised.value, "traceback": list(raised.traceback)}
+
+
+def _bundle(shown: Union[Displayed, Resulted, Evaluated]) -> Dict[str, Any]:
     return {"data": dict(shown.data), "metadata": dict(shown.metadata)}
 
 
@@ -130,6 +142,7 @@ def _display(fields: Fields) -> Displayed:
         by_name(fields, "metadata"),
         readable(fields, "displayId") if fields.has("displayId") else None,
         fields.flag("update", default=False),
+        fields.flag("paged", default=False),
     )
 
 
@@ -146,6 +159,15 @@ def _error(fields: Fields) -> Raised:
     return Raised(
         readable(fields, "name"), readable(fields, "value", ""), tuple(_unicode(line) for line in lines)
     )
+
+
+def _next(fields: Fields) -> Suggested:
+    return Suggested(readable(fields, "code"), fields.flag("replace", default=False))
+
+
+def _value(fields: Fields) -> Evaluated:
+    error = _error(fields.inner("error")) if fields.has("error") else None
+    return Evaluated(readable(fields, "name"), by_name(fields, "data"), by_name(fields, "metadata"), error)
 
 
 def _clear(fields: Fields) -> Cleared:
@@ -179,6 +201,8 @@ _READERS: Dict[str, Callable[[Fields], TellableEvent]] = {
     "result": _result,
     "input": _input,
     "error": _error,
+    "next": _next,
+    "value": _value,
     "clear": _clear,
     "failed": _failed,
     "finished": _finished,

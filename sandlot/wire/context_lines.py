@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from sandlot.contracts.cells import (
+    LARGEST_ANSWER,
+    LARGEST_CELL,
     Begun,
     CellEvent,
     CellStatus,
     Cleared,
     Displayed,
+    Evaluated,
     InputAsked,
     Raised,
     Resulted,
     Streamed,
     StreamName,
+    Suggested,
 )
 from sandlot.contracts.contexts import (
     Completeness,
@@ -177,7 +181,13 @@ def _streamed(value: Mapping[str, Any]) -> Streamed:
 
 def _displayed(value: Mapping[str, Any]) -> Displayed:
     known = None if value.get("id") is None else _text(value, "id", _LONGEST_WORD)
-    return Displayed(_bundle(value, "data"), _bundle(value, "metadata"), known, _flag(value, "update"))
+    return Displayed(
+        _bundle(value, "data"),
+        _bundle(value, "metadata"),
+        known,
+        _flag(value, "update"),
+        _flag(value, "paged"),
+    )
 
 
 def _resulted(value: Mapping[str, Any]) -> Resulted:
@@ -191,6 +201,17 @@ def _asked(value: Mapping[str, Any]) -> InputAsked:
 def _raised(value: Mapping[str, Any]) -> Raised:
     lines = _texts(value, "traceback", _MOST_LINES)
     return Raised(_text(value, "name", _LONGEST_WORD), _text(value, "value"), lines)
+
+
+def _suggested(value: Mapping[str, Any]) -> Suggested:
+    return Suggested(_text(value, "code", LARGEST_CELL), _flag(value, "replace"))
+
+
+def _evaluated(value: Mapping[str, Any]) -> Evaluated:
+    name = _text(value, "name", LARGEST_ANSWER)
+    if value.get("error") is not None:
+        return Evaluated(name, error=_raised(_object(value, "error")))
+    return Evaluated(name, _bundle(value, "data"), _bundle(value, "metadata"))
 
 
 def _cleared(value: Mapping[str, Any]) -> Cleared:
@@ -207,6 +228,8 @@ _READERS: Dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "result": _resulted,
     "ask": _asked,
     "error": _raised,
+    "next": _suggested,
+    "value": _evaluated,
     "clear": _cleared,
 }
 

@@ -128,6 +128,8 @@ def cell_to_json(cell: Cell) -> Dict[str, Any]:
         told["allowInput"] = True
     if cell.output_limit != DEFAULT_OUTPUT:
         told["outputLimit"] = int(cell.output_limit)
+    if cell.expressions:
+        told["expressions"] = dict(cell.expressions)
     return told
 
 
@@ -138,8 +140,9 @@ def cell_from(value: object) -> Cell:
     code, timeout = fields.text("code"), timeout_of(fields)
     store_history = fields.flag("storeHistory", default=True)
     silent, allow_input = fields.flag("silent", default=False), fields.flag("allowInput", default=False)
+    expressions = by_name(fields, "expressions")
     fields.end()
-    return Cell(code, timeout, store_history, silent, allow_input, limit)
+    return Cell(code, timeout, store_history, silent, allow_input, limit, expressions)
 
 
 def answer_to_json(text: str) -> Dict[str, Any]:

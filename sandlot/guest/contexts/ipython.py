@@ -109,6 +109,14 @@ class Driver:
             self._shell.tell_plainly(error)
         return "interrupted" if outlet.is_interrupted else "error"
 
+    def evaluate(self, expressions: Dict[str, str]) -> None:
+        for name, told in self._shell.user_expressions(expressions).items():
+            if told["status"] == "ok":
+                self._shell.outlet.value(name, told["data"], told["metadata"])
+            else:
+                lines = list(told["traceback"])
+                self._shell.outlet.no_value(name, str(told["ename"]), str(told["evalue"]), lines)
+
     def complete(self, code: str, cursor: int) -> Dict[str, Any]:
         matches, start, end, metadata = self._shell.completions(code, cursor)
         return {"matches": matches, "start": start, "end": end, "metadata": metadata}

@@ -190,7 +190,11 @@ class ShellPart(_Base):
         self.outlet.error(type(error).__name__, _text_of(error), list(told.format()))
 
     def _page(self, _self: Any, data: Any, *_rest: Any, **_more: Any) -> None:
-        self.outlet.display(data if isinstance(data, dict) else {"text/plain": str(data)})
+        self.outlet.display(data if isinstance(data, dict) else {"text/plain": str(data)}, paged=True)
+
+    def set_next_input(self, s: str, replace: bool = False) -> None:
+        """`%load`, `%recall`: code for the person to go on with."""
+        self.outlet.suggest(str(s), replace=replace)
 
     def completions(self, code: str, cursor: int) -> Tuple[List[str], int, int, Dict[str, Any]]:
         """Matches, the characters they replace, and their types."""

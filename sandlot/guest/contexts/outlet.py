@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _PIECE = 16_384  # characters; each takes at most 12 bytes of JSON
 _LONGEST_NAME = 256
 _LONGEST_VALUE = 65_536
+_LONGEST_SUGGESTION = 2**20
 _LONGEST_LINE = 16_384
 _MOST_LINES = 1000
 _MOST_OMITTED = "    [...]\n"
@@ -49,9 +50,10 @@ class Outlet:
         *,
         display_id: Optional[str] = None,
         update: bool = False,
+        paged: bool = False,
     ) -> None:
-        """Something shown."""
-        event = {"event": "display", "id": display_id, "update": update}
+        """Something shown; what is *paged* beside the output."""
+        event = {"event": "display", "id": display_id, "update": update, "paged": paged}
         self._bundle(event, data, metadata)
 
     def result(self, data: Mapping[str, Any], metadata: Optional[Mapping[str, Any]], count: int) -> None:
@@ -62,12 +64,20 @@ class Outlet:
         """The exception the cell ended with."""
         self.has_raised = True
         self.is_interrupted = name == "KeyboardInterrupt"
-        if len(traceback) > _MOST_LINES:
-            half = _MOST_LINES // 2
-            traceback = [*traceback[:half], _MOST_OMITTED, *traceback[-half:]]
-        lines = [_sound(line[:_LONGEST_LINE]) for line in traceback]
-        told = {"name": _sound(name)[:_LONGEST_NAME], "value": _sound(value)[:_LONGEST_VALUE]}
-        self._channel.tell({"event": "error", "traceback": lines, **told})
+        self._channel.tell({"event": "error", **_error(name, value, traceback)})
+
+    def value(self, name: str, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        """The value of an expression that was asked for."""
+        self._bundle({"event": "value", "name": name, "error": None}, data, metadata)
+
+    def no_value(self, name: str, error: str, text: str, traceback: List[str]) -> None:
+        """The exception that an expression ended with."""
+        self._channel.tell({"event": "value", "name": name, "error": _error(error, text, traceback)})
+
+    def suggest(self, code: str, *, replace: bool) -> None:
+        """What the next cell may begin with."""
+        told = _sound(code)[:_LONGEST_SUGGESTION]
+        self._channel.tell({"event": "next", "code": told, "replace": bool(replace)})
 
     def clear(self, *, wait: bool = False) -> None:
         """Forget what was told of this cell."""
@@ -101,6 +111,15 @@ class Outlet:
         except (JsonError, ValueError) as error:
             plain = {"text/plain": f"[this cannot be shown: {_sound(str(error))[:_LONGEST_NAME]}]"}
             self._channel.tell({**event, "data": plain, "metadata": {}})
+
+
+def _error(name: str, value: str, traceback: List[str]) -> Dict[str, Any]:
+    if len(traceback) > _MOST_LINES:
+        half = _MOST_LINES // 2
+        traceback = [*traceback[:half], _MOST_OMITTED, *traceback[-half:]]
+    lines = [_sound(line[:_LONGEST_LINE]) for line in traceback]
+    told = {"name": _sound(name)[:_LONGEST_NAME], "value": _sound(value)[:_LONGEST_VALUE]}
+    return {"traceback": lines, **told}
 
 
 def _flush_streams() -> None:

@@ -64,6 +64,16 @@ class PlainShell:
             return "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
         return "ok"
 
+    def evaluate(self, expressions: Dict[str, str]) -> None:
+        for name, expression in expressions.items():
+            try:
+                code = compile(expression.strip(), f"<expression {name}>", "eval", dont_inherit=True)
+                value = described(eval(code, self._namespace))  # noqa: S307 - the purpose of this module
+            except Exception as error:  # noqa: BLE001 - whatever it raised is its result
+                self._outlet.no_value(name, type(error).__name__, _text_of(error), formatted(error))
+            else:
+                self._outlet.value(name, *value)
+
     def leave(self, *_code: object) -> None:
         """End the context when this cell is over; `exit` and `quit` of a cell."""
         self.is_leaving = True

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
         def run(self, code: str, *, store: bool, silent: bool) -> str:
             """Run a cell: ok, error or interrupted."""
 
+        def evaluate(self, expressions: Dict[str, str]) -> None:
+            """Tell the values of *expressions* by their names."""
+
         def complete(self, code: str, cursor: int) -> Dict[str, Any]:
             """matches, start, end, metadata."""
 
@@ -126,6 +129,8 @@ class Program:
                 status = shell.run(
                     str(request["code"]), store=bool(request["store"]), silent=bool(request["silent"])
                 )
+                if status == "ok" and os.getpid() == self._pid:
+                    shell.evaluate(dict(request.get("expressions") or {}))
         except KeyboardInterrupt:  # between the cell's last step and the end of its time
             status = "interrupted"
             if not outlet.has_raised:

@@ -91,6 +91,16 @@ def test_a_cell_awaits_at_its_top_level(talk: Talk) -> None:
     assert "done" in _text(talk.run("import asyncio\nawait asyncio.sleep(0)\nprint('done')"))
 
 
+def test_expressions_are_evaluated_after_a_cell_that_ended_well(talk: Talk) -> None:
+    asked = {"double": "x * 2", "none": "nothing_of_that_name"}
+    events = talk.run("    x = 21\n    print(x)", expressions=asked)
+    double, none = (each for each in events if each["event"] == "value")
+    assert (double["name"], double["data"], double["error"]) == ("double", {"text/plain": "42"}, None)
+    assert none["error"]["name"] == "NameError"
+    assert events[-1]["event"] == "done"
+    assert not [each for each in talk.run("1 / 0", expressions=asked) if each["event"] == "value"]
+
+
 def test_an_interrupt_is_an_exception_of_the_cell(talk: Talk) -> None:
     talk.ask("execute", code="print('on')\nwhile True: pass", store=True, silent=False, input=False)
     talk.until("text")

@@ -12,12 +12,14 @@ from sandlot.contracts.cells import (
     CellStatus,
     Cleared,
     Displayed,
+    Evaluated,
     Finished,
     InputAsked,
     Raised,
     Resulted,
     Streamed,
     StreamName,
+    Suggested,
 )
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.events import Failed
@@ -40,7 +42,9 @@ bundles = st.dictionaries(
 cell_events: st.SearchStrategy[TellableEvent] = (
     st.builds(Begun, counts)
     | st.builds(Streamed, st.sampled_from(StreamName), texts)
-    | st.builds(Displayed, bundles, bundles, st.none() | texts, st.booleans())
+    | st.builds(Displayed, bundles, bundles, st.none() | texts, st.booleans(), st.booleans())
+    | st.builds(Suggested, texts, st.booleans())
+    | st.builds(Evaluated, texts, bundles, bundles, st.none() | st.builds(Raised, texts, texts))
     | st.builds(Resulted, bundles, bundles, counts)
     | st.builds(InputAsked, texts, st.booleans())
     | st.builds(Raised, names, texts, st.lists(texts, max_size=2).map(tuple))

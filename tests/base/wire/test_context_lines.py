@@ -14,11 +14,13 @@ from sandlot.contracts.cells import (
     CellStatus,
     Cleared,
     Displayed,
+    Evaluated,
     InputAsked,
     Raised,
     Resulted,
     Streamed,
     StreamName,
+    Suggested,
 )
 from sandlot.contracts.contexts import Completeness, Completions, ContextFacts, HistoryEntry, Judgement
 from sandlot.wire import context_lines
@@ -34,8 +36,14 @@ TABLE = [
     ('{"event":"done","id":1,"status":"error","count":2}', Done(1, CellStatus.ERROR, 2)),
     ('{"event":"text","stream":"stderr","text":"x"}', Streamed(StreamName.STDERR, "x")),
     (
-        '{"event":"display","id":"a","update":true,"data":{"text/plain":"x"},"metadata":{"w":1}}',
+        '{"event":"display","id":"a","update":true,"paged":false,"data":{"text/plain":"x"},"metadata":{"w":1}}',
         Displayed({"text/plain": "x"}, {"w": 1}, "a", update=True),
+    ),
+    ('{"event":"next","code":"x","replace":true}', Suggested("x", replace=True)),
+    ('{"event":"value","name":"a","error":null,"data":{},"metadata":{}}', Evaluated("a")),
+    (
+        '{"event":"value","name":"a","error":{"name":"E","value":"v","traceback":[]}}',
+        Evaluated("a", error=Raised("E", "v")),
     ),
     ('{"event":"result","count":3,"data":{},"metadata":{}}', Resulted({}, {}, 3)),
     ('{"event":"ask","prompt":"? ","password":true}', InputAsked("? ", password=True)),
@@ -60,6 +68,9 @@ REFUSED = [
     '{"event":"display","id":null,"update":true,"data":{"text/\\u0001":"x"},"metadata":{}}',
     '{"event":"error","name":"E","value":"v","traceback":["a",5]}',
     '{"event":"error","name":"E","value":"v","traceback":"a"}',
+    '{"event":"value","name":"a","error":{"name":"E"}}',
+    '{"event":"value","name":"a","error":"E"}',
+    '{"event":"next","code":7,"replace":true}',
 ]
 
 
@@ -79,7 +90,21 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )
-_NAMES = ["ready", "begun", "done", "reply", "text", "display", "result", "ask", "error", "clear", "x"]
+_NAMES = [
+    "ready",
+    "begun",
+    "done",
+    "reply",
+    "text",
+    "display",
+    "result",
+    "ask",
+    "error",
+    "clear",
+    "next",
+    "value",
+    "x",
+]
 _FIELDS = ["id", "count", "status", "stream", "text", "data", "metadata", "update", "traceback", "features"]
 
 

@@ -35,7 +35,14 @@ specs = st.builds(
     variables,
 )
 cells = st.builds(
-    Cell, texts, st.none() | seconds, st.booleans(), st.booleans(), st.booleans(), output_limit=amounts
+    Cell,
+    texts,
+    st.none() | seconds,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    output_limit=amounts,
+    expressions=st.dictionaries(texts, texts, max_size=2),
 )
 rows = st.builds(
     ContextRow,
@@ -53,7 +60,14 @@ completions = st.builds(
     bundles,
 )
 histories = st.lists(st.builds(HistoryEntry, counts, texts), max_size=3).map(tuple)
-SOUND_CELL = {"code": "1", "timeoutSeconds": 2, "allowInput": True, "outputLimit": "1Mi", "silent": False}
+SOUND_CELL = {
+    "code": "1",
+    "expressions": {"a": "1"},
+    "timeoutSeconds": 2,
+    "allowInput": True,
+    "outputLimit": "1Mi",
+    "silent": False,
+}
 SOUND_ROW = wire.row_to_json(
     ContextRow("c", ContextSpec(), ContextFacts("python", "3", "plain"), ContextEnding(ContextEnd.EXITED))
 )

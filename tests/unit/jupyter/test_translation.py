@@ -11,12 +11,14 @@ from sandlot.contracts.cells import (
     CellStatus,
     Cleared,
     Displayed,
+    Evaluated,
     Finished,
     InputAsked,
     Raised,
     Resulted,
     Streamed,
     StreamName,
+    Suggested,
 )
 from sandlot.contracts.contexts import Completions, ContextFacts, HistoryEntry, Inspection
 from sandlot.contracts.errors import InvalidSpec
@@ -70,11 +72,40 @@ def test_what_is_told_elsewhere_is_not_told_on_iopub() -> None:
 def test_a_cell_that_did_not_end_well_says_why(
     status: CellStatus, raised: Raised | None, name: str | None
 ) -> None:
-    failure = told.failure_of(Finished(status, 2, detail="because"), raised)
-    assert (None if failure is None else failure.name) == name
-    reply = told.execute_reply(Finished(status, 2), failure)
+    outcome = told.Outcome(1)
+    if raised is not None:
+        outcome.add(raised)
+    outcome.add(Finished(status, 2, detail="because"))
+    assert (None if outcome.failure is None else outcome.failure.name) == name
+    reply = outcome.reply
     assert reply["status"] == ("ok" if name is None else "error")
     assert reply["execution_count"] == 2
+
+
+def test_pages_suggestions_and_values_come_with_the_reply() -> None:
+    outcome = told.Outcome(0)
+    for event in (
+        Displayed({"text/plain": "old"}, paged=True),
+        Displayed({"text/plain": "help"}, paged=True),
+        Suggested("x = 1", replace=True),
+        Evaluated("a", {"text/plain": "1"}),
+        Evaluated("b", error=Raised("NameError", "b", ("NameError: b\n",))),
+        Finished(CellStatus.OK, 3),
+    ):
+        assert told.telling_of(event, _CELL) is None
+        outcome.add(event)
+    assert outcome.reply == {
+        "status": "ok",
+        "execution_count": 3,
+        "payload": [
+            {"source": "page", "data": {"text/plain": "help"}, "start": 0},
+            {"source": "set_next_input", "text": "x = 1", "replace": True},
+        ],
+        "user_expressions": {
+            "a": {"status": "ok", "data": {"text/plain": "1"}, "metadata": {}},
+            "b": {"status": "error", "ename": "NameError", "evalue": "b", "traceback": ["NameError: b"]},
+        },
+    }
 
 
 def test_kernel_info_names_the_language_as_editors_know_it() -> None:

@@ -11,6 +11,7 @@ from sandlot.contracts.cells import (
     CellEvent,
     CellStatus,
     Displayed,
+    Evaluated,
     Finished,
     Raised,
     Resulted,
@@ -101,7 +102,7 @@ def size_in_cell(event: CellEvent) -> int:
     """About how many bytes tell *event*."""
     if isinstance(event, Streamed):
         return len(event.text)
-    if isinstance(event, (Displayed, Resulted)):
+    if isinstance(event, (Displayed, Resulted, Evaluated)):
         return _extent(event.data) + _extent(event.metadata)
     return sum(map(len, event.traceback)) if isinstance(event, Raised) else 0
 

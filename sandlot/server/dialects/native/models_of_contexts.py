@@ -36,6 +36,10 @@ class AskedCell(Asked):
         None, description="Whether it may ask for input, answered by POST .../answer; streamed answers only"
     )
     output_limit: Amount = Field(None, description="Bytes of both streams of output together; 1 MiB")
+    expressions: dict[str, str] | None = Field(
+        None,
+        description="Evaluated after a cell that ended well; their values are events of a streamed answer",
+    )
 
 
 class AskedAnswer(Asked):
