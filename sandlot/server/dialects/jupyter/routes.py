@@ -56,7 +56,15 @@ def rows(asked: Endpoints) -> tuple[Row, ...]:
 
 def routes(context: Context) -> Dialect:
     """The dialect that notebook servers and ipybox's client speak."""
-    kernels = Kernels(context)
+    return _dialect(Kernels(context))
+
+
+def routes_within(context: Context, sandbox: str) -> Dialect:
+    """The same for kernels that all live in *sandbox*."""
+    return _dialect(Kernels(context, sandbox))
+
+
+def _dialect(kernels: Kernels) -> Dialect:
     found: list[BaseRoute] = [
         Route(each.path, each, methods=[each.verb]) for each in rows(Endpoints(kernels))
     ]

@@ -1,0 +1,35 @@
+"""The API of ipybox 0.6, and CodeExecutor of its newest line: change the root of the imports.
+
+`SPEC.md` beside this file lists what is the same, what is better, what is different and what is missing.
+"""
+
+from __future__ import annotations
+
+from .code_exec import (
+    ApprovalRequest,
+    CodeExecutionChunk,
+    CodeExecutionError,
+    CodeExecutionResult,
+    CodeExecutor,
+)
+from .container import DEFAULT_TAG, ExecutionContainer
+from .errors import ExecutionError
+from .executor import Execution, ExecutionClient
+from .threads import arun
+from .unbuilt import ResourceClient, generate_mcp_sources
+
+__all__ = [
+    "DEFAULT_TAG",
+    "ApprovalRequest",
+    "CodeExecutionChunk",
+    "CodeExecutionError",
+    "CodeExecutionResult",
+    "CodeExecutor",
+    "Execution",
+    "ExecutionClient",
+    "ExecutionContainer",
+    "ExecutionError",
+    "ResourceClient",
+    "arun",
+    "generate_mcp_sources",
+]

@@ -1,0 +1,237 @@
+"""CodeExecutor of ipybox 0.7 and later: code in a sandbox of its own, or in a kernel gateway's kernel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sandlot.contracts.errors import Unsupported
+
+from . import errors
+from .container import ExecutionContainer
+from .errors import ExecutionError
+from .kernel import Gateway, Kernel
+from .messages import Text
+from .pictures import kept
+from .running import Running
+from .threads import arun
+
+_HEARTBEAT: Final = 10.0
+_RETRIES, _RETRY_INTERVAL = 10, 1.0
+_FIRST: Final = """import os, sys
+os.environ.update({env!r})
+if "/app" not in sys.path:
+    sys.path.append("/app")
+if "get_ipython" in globals():
+    get_ipython().run_line_magic("colors", "nocolor")
+del os, sys
+"""
+_PLAIN: Final = {"TERM": "dumb", "NO_COLOR": "1"}
+
+
+class CodeExecutionError(Exception):
+    """Code failed. The message is `NAME: VALUE` and the traceback."""
+
+
+@dataclass
+class CodeExecutionChunk:
+    """A chunk of output, as it came."""
+
+    text: str
+
+
+@dataclass
+class CodeExecutionResult:
+    """What code that succeeded brought forth: `text` is None for nothing, `images` are files."""
+
+    text: str | None
+    images: list[Path]
+
+
+@dataclass(frozen=True)
+class ApprovalRequest:
+    """Code wants to call a tool. None is ever asked for, for no tool can be called yet."""
+
+    server_name: str
+    tool_name: str
+    tool_args: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CodeExecutor:
+    """A kernel, from `start` to `stop`; one piece of code at a time."""
+
+    def __init__(
+        self,
+        tool_server_host: str = "localhost",
+        tool_server_port: int | None = None,
+        kernel_gateway_host: str = "localhost",
+        kernel_gateway_port: int | None = None,
+        kernel_env: Mapping[str, str] | None = None,
+        working_dir: Path | None = None,
+        images_dir: Path | None = None,
+        approval_timeout: float | None = None,
+        connect_timeout: float = 30,
+        kernel_init_timeout: float = 10,
+        sandbox: bool = False,
+        sandbox_config: Path | None = None,
+        log_level: str = "WARNING",
+        approve_tool_calls: bool = True,
+        approve_shell_cmds: bool = False,
+        require_shell_escape: bool = False,
+    ) -> None:
+        """Nothing is started yet.
+
+        Without *kernel_gateway_port* it is a sandbox of its own, and *working_dir* is shown in it as a
+        directory of that name below /app; with one the kernel is made at *kernel_gateway_host*, and
+        *working_dir* is a path there. In between the kernel is always brought back to it. *kernel_env* are
+        variables of the kernel, *images_dir* is where pictures are kept (`images`), *kernel_init_timeout* the
+        seconds a kernel may take to get ready. Raises ValueError as the original, Unsupported for what is not
+        built: the tool server, approval of shell commands, srt's *sandbox_config*, and *sandbox* at a gateway,
+        of which nobody knows whether it is one. The others are for tools and change nothing.
+        """
+        if require_shell_escape and not approve_shell_cmds:
+            raise ValueError("require_shell_escape=True requires approve_shell_cmds=True")
+        _refuse("tool_server_host", tool_server_host != "localhost", "no tool can be called yet")
+        _refuse("tool_server_port", tool_server_port is not None, "no tool can be called yet")
+        _refuse("approve_shell_cmds", approve_shell_cmds, "the sandbox is what keeps commands in")
+        _refuse(
+            "sandbox_config", sandbox_config is not None, "the sandbox has no network; see sandlot config"
+        )
+        has_gateway = kernel_gateway_port is not None
+        _refuse("sandbox", sandbox and has_gateway, "leave kernel_gateway_port out for a sandbox of its own")
+        self.kernel_gateway_host, self.kernel_gateway_port = kernel_gateway_host, kernel_gateway_port
+        self.kernel_env = dict(kernel_env or {})
+        self.working_dir = (
+            working_dir.resolve() if working_dir is not None and not has_gateway else working_dir
+        )
+        self.images_dir = images_dir or Path("images")
+        self.kernel_init_timeout = kernel_init_timeout
+        self.approval_timeout, self.connect_timeout = approval_timeout, connect_timeout
+        self.approve_tool_calls, self.log_level = approve_tool_calls, log_level
+        self._stack = AsyncExitStack()
+        self._gateway: Gateway | None = None
+        self._kernel: Kernel | None = None
+        self._running: Running | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start the sandbox, where it is one of its own, and a kernel.
+
+        Raises SandlotError, ConnectionError when no gateway answers, TimeoutError.
+        """
+        if self._gateway is not None:
+            raise RuntimeError("the executor is started: stop it before it is started again")
+        try:
+            self._gateway = await self._reached()
+            await self.reset()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the kernel, and the sandbox that is its own; idempotent."""
+        kernel, self._kernel, self._gateway = self._kernel, None, None
+        try:
+            if kernel is not None:
+                await kernel.close()
+        finally:
+            await self._stack.aclose()
+
+    async def reset(self) -> None:
+        """Another kernel in place of this one; files stay. Raises as `start`."""
+        if self._gateway is None:
+            raise RuntimeError("Not connected to kernel")
+        kernel, self._kernel = self._kernel, None
+        if kernel is not None:
+            await kernel.close()
+        kernel = Kernel(self._gateway, _FIRST.format(env={**_PLAIN, **self.kernel_env}))
+        await kernel.open(_RETRIES, _RETRY_INTERVAL, self.kernel_init_timeout)
+        self._kernel = kernel
+
+    def cancel(self) -> None:
+        """Interrupt the code that runs: its `stream` ends without a result. Nothing happens when none runs."""
+        if self._running is not None:
+            self._running.cancel()
+
+    async def execute(self, code: str, timeout: float | None = None) -> CodeExecutionResult:
+        """What *code* brings forth; no text and no images when it was cancelled. Raises as `stream`."""
+        async for item in self.stream(code, timeout):
+            if isinstance(item, CodeExecutionResult):
+                return item
+        return CodeExecutionResult(None, [])
+
+    async def stream(
+        self, code: str, timeout: float | None = None, chunks: bool = False
+    ) -> AsyncIterator[ApprovalRequest | CodeExecutionChunk | CodeExecutionResult]:
+        """What *code* brings forth, with *chunks* as it comes, and its result last.
+
+        Raises CodeExecutionError when it fails, TimeoutError after *timeout* seconds, when it was interrupted,
+        RuntimeError when there is no kernel any more. Leaving early interrupts it.
+        """
+        running = await self._asked(code)
+        texts: list[str] = []
+        images: list[Path] = []
+        self._running = running
+        try:
+            async for output in running.outputs(timeout):
+                if isinstance(output, Text):
+                    texts.append(output.text)
+                    if chunks:
+                        yield CodeExecutionChunk(output.text)
+                else:
+                    images.append(await arun(kept, self.images_dir, output))
+            if not running.was_cancelled:
+                yield CodeExecutionResult("".join(texts).strip() if texts else None, images)
+        except ExecutionError as error:
+            raise CodeExecutionError(f"{error}\n{error.trace or ''}") from None
+        except TimeoutError:
+            told = f"Code execution exceeded timeout of {timeout:.2f}s (approval wait excluded)."
+            raise TimeoutError(told) from None
+        except errors.ConnectionError as error:
+            raise RuntimeError(str(error)) from error
+        finally:
+            self._running = None
+            await running.stop()
+
+    async def _reached(self) -> Gateway:
+        if self.kernel_gateway_port is not None:
+            return Gateway(self.kernel_gateway_host, self.kernel_gateway_port, _HEARTBEAT)
+        binds = {} if self.working_dir is None else {str(self.working_dir): self.working_dir.name}
+        container = ExecutionContainer(binds=binds, env=self.kernel_env)
+        await self._stack.enter_async_context(container)
+        return Gateway("127.0.0.1", container.executor_port, _HEARTBEAT)
+
+    async def _asked(self, code: str) -> Running:
+        if self._kernel is None:
+            raise RuntimeError("Not connected to kernel")
+        if self._running is not None:
+            raise RuntimeError("another piece of code runs: wait for it, or cancel it")
+        try:
+            if self.working_dir is not None:
+                place = str(self.working_dir if self.kernel_gateway_port else f"/app/{self.working_dir.name}")
+                moving = await self._kernel.ask(
+                    f"__import__('os').chdir({place!r})", self.kernel_init_timeout
+                )
+                async for _ in moving.outputs(self.kernel_init_timeout):
+                    pass
+            return await self._kernel.ask(code, self.kernel_init_timeout)
+        except errors.ConnectionError as error:
+            raise RuntimeError(str(error)) from error
+
+
+def _refuse(name: str, is_asked: bool, instead: str) -> None:
+    """Raise Unsupported for the parameter *name* when it *is_asked*."""
+    if is_asked:
+        raise Unsupported(f"CodeExecutor's {name} is not built yet: leave it out; {instead}")
