@@ -1,8 +1,8 @@
-"""Who hears a kernel: its connections, each with a bounded queue, and one session that may come back.
+"""Who hears a kernel: its connections, each with a bounded queue, and sessions that may come back.
 
 A cell is slowed down by a connection that reads slowly, and a connection that does not read for PATIENCE is
-given up. The session that left last is kept for: what it misses is told when it comes back by the same
-session id, up to LARGEST_KEPT bytes of the newest.
+given up. What a session misses that left is told when it comes back by the same session id: of the last
+MOST_KEPT sessions, up to LARGEST_KEPT bytes of the newest each.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ MOST_LISTENERS: Final = 32
 LARGEST_QUEUE: Final = 4 * 2**20
 """Bytes that wait for one connection before the kernel does; one message more may."""
 
-LARGEST_KEPT: Final = 8 * 2**20
+LARGEST_KEPT: Final = 4 * 2**20
 """Bytes that are kept for a session that left."""
+
+MOST_KEPT: Final = 4
+"""Sessions for which they are."""
 
 PATIENCE: Final = 30.0
 """Seconds without a message taken after which a connection is given up."""
@@ -76,9 +79,8 @@ class Listener:
 class Kept:
     """What a session that left misses: the newest of it."""
 
-    def __init__(self, session: str, missed: Iterable[Message]) -> None:
+    def __init__(self, missed: Iterable[Message]) -> None:
         """*missed* had not been sent when it left."""
-        self.session = session
         self.messages: deque[Message] = deque()
         self._weight = 0
         for message in missed:
@@ -98,7 +100,7 @@ class Audience:
     def __init__(self) -> None:
         """Nobody does."""
         self._listeners: list[Listener] = []
-        self._kept: Kept | None = None
+        self._kept: dict[str, Kept] = {}
 
     @property
     def count(self) -> int:
@@ -109,10 +111,8 @@ class Audience:
         """A new connection of *session*, told first what that missed. Raises Conflict for one too many."""
         if len(self._listeners) >= MOST_LISTENERS:
             raise Conflict(f"this kernel has {MOST_LISTENERS} connections already: close one")
-        missed: Iterable[Message] = ()
-        if self._kept is not None and self._kept.session == session:
-            missed, self._kept = self._kept.messages, None
-        listener = Listener(session, missed)
+        kept = self._kept.pop(session, None)
+        listener = Listener(session, () if kept is None else kept.messages)
         self._listeners.append(listener)
         return listener
 
@@ -121,12 +121,14 @@ class Audience:
         listener.finish("it was closed")
         self._listeners.remove(listener)
         if listener.session and self._by(listener.session) is None:
-            self._kept = Kept(listener.session, listener.waiting)
+            self._kept[listener.session] = Kept(listener.waiting)
+            if len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
 
     async def tell(self, message: Message) -> None:
         """Tell everybody."""
-        if self._kept is not None:
-            self._kept.add(message)
+        for kept in self._kept.values():
+            kept.add(message)
         for listener in tuple(self._listeners):
             await listener.put(message)
 
@@ -135,12 +137,12 @@ class Audience:
         there = listener if listener in self._listeners else self._by(listener.session)
         if there is not None:
             await there.put(message)
-        elif self._kept is not None and self._kept.session == listener.session:
-            self._kept.add(message)
+        elif listener.session in self._kept:
+            self._kept[listener.session].add(message)
 
     def finish(self, reason: str) -> None:
         """Nothing more is told, because of *reason*."""
-        self._kept = None
+        self._kept.clear()
         for listener in self._listeners:
             listener.finish(reason)
 
