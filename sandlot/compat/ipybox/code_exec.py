@@ -89,25 +89,24 @@ class CodeExecutor:
         directory of that name below /app; with one the kernel is made at *kernel_gateway_host*, and
         *working_dir* is a path there. In between the kernel is always brought back to it. *kernel_env* are
         variables of the kernel, *images_dir* is where pictures are kept (`images`), *kernel_init_timeout* the
-        seconds a kernel may take to get ready. Raises ValueError as the original, Unsupported for what is not
-        built: the tool server, approval of shell commands, srt's *sandbox_config*, and *sandbox* at a gateway,
-        of which nobody knows whether it is one. The others are for tools and change nothing.
+        seconds a kernel may take to get ready. The rest is about tools and changes nothing.
+
+        Raises ValueError as the original, and Unsupported for what is not built: the tool server, approval
+        of shell commands, the *sandbox_config* of srt, and *sandbox* at a gateway, which may be none.
         """
         if require_shell_escape and not approve_shell_cmds:
             raise ValueError("require_shell_escape=True requires approve_shell_cmds=True")
         _refuse("tool_server_host", tool_server_host != "localhost", "no tool can be called yet")
         _refuse("tool_server_port", tool_server_port is not None, "no tool can be called yet")
         _refuse("approve_shell_cmds", approve_shell_cmds, "the sandbox is what keeps commands in")
-        _refuse(
-            "sandbox_config", sandbox_config is not None, "the sandbox has no network; see sandlot config"
-        )
+        _refuse("sandbox_config", sandbox_config is not None, "limits come from sandlot config")
         has_gateway = kernel_gateway_port is not None
         _refuse("sandbox", sandbox and has_gateway, "leave kernel_gateway_port out for a sandbox of its own")
         self.kernel_gateway_host, self.kernel_gateway_port = kernel_gateway_host, kernel_gateway_port
         self.kernel_env = dict(kernel_env or {})
-        self.working_dir = (
-            working_dir.resolve() if working_dir is not None and not has_gateway else working_dir
-        )
+        self.working_dir = working_dir
+        if working_dir is not None and not has_gateway:
+            self.working_dir = working_dir.resolve()
         self.images_dir = images_dir or Path("images")
         self.kernel_init_timeout = kernel_init_timeout
         self.approval_timeout, self.connect_timeout = approval_timeout, connect_timeout
@@ -161,7 +160,7 @@ class CodeExecutor:
         self._kernel = kernel
 
     def cancel(self) -> None:
-        """Interrupt the code that runs: its `stream` ends without a result. Nothing happens when none runs."""
+        """Interrupt the code that runs: its `stream` ends without a result. Without any nothing happens."""
         if self._running is not None:
             self._running.cancel()
 
@@ -177,7 +176,7 @@ class CodeExecutor:
     ) -> AsyncIterator[ApprovalRequest | CodeExecutionChunk | CodeExecutionResult]:
         """What *code* brings forth, with *chunks* as it comes, and its result last.
 
-        Raises CodeExecutionError when it fails, TimeoutError after *timeout* seconds, when it was interrupted,
+        Raises CodeExecutionError when it fails, TimeoutError when it was interrupted after *timeout* seconds,
         RuntimeError when there is no kernel any more. Leaving early interrupts it.
         """
         running = await self._asked(code)
@@ -213,6 +212,13 @@ class CodeExecutor:
         await self._stack.enter_async_context(container)
         return Gateway("127.0.0.1", container.executor_port, _HEARTBEAT)
 
+    @property
+    def _place(self) -> str:
+        """Where in the kernel's file system the working directory is."""
+        if self.working_dir is None:
+            return ""
+        return f"/app/{self.working_dir.name}" if self.kernel_gateway_port is None else str(self.working_dir)
+
     async def _asked(self, code: str) -> Running:
         if self._kernel is None:
             raise RuntimeError("Not connected to kernel")
@@ -220,12 +226,7 @@ class CodeExecutor:
             raise RuntimeError("another piece of code runs: wait for it, or cancel it")
         try:
             if self.working_dir is not None:
-                place = str(self.working_dir if self.kernel_gateway_port else f"/app/{self.working_dir.name}")
-                moving = await self._kernel.ask(
-                    f"__import__('os').chdir({place!r})", self.kernel_init_timeout
-                )
-                async for _ in moving.outputs(self.kernel_init_timeout):
-                    pass
+                await self._kernel.run(f"__import__('os').chdir({self._place!r})", self.kernel_init_timeout)
             return await self._kernel.ask(code, self.kernel_init_timeout)
         except errors.ConnectionError as error:
             raise RuntimeError(str(error)) from error

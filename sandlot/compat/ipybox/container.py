@@ -26,8 +26,10 @@ _NO_FIREWALL: Final = (
 
 
 class ExecutionContainer:
-    """A sandbox without a network: kernels at `executor_port` of loopback, what becomes the resource server at
-    `resource_port`, a workspace called /app. Callers must be of the same user, or root.
+    """A sandbox without a network, whose workspace is called /app, behind two ports of loopback.
+
+    At `executor_port` kernels are made in it, at `resource_port` there is nothing but /status yet.
+    Callers must be of the same user, or root.
     """
 
     def __init__(
@@ -43,8 +45,9 @@ class ExecutionContainer:
         """Nothing is started yet.
 
         *tag* names an environment: by the setting `images`, or itself. *binds* map directories of the host to
-        places below /app, *env* are variables of its kernels. Ports that are not given are free ones. Ports are
-        had at once and no image is pulled: *port_allocation_timeout* and *show_pull_progress* change nothing.
+        places below /app, *env* are variables of its kernels. Ports that are not given are free ones.
+        They are had at once, and no image is pulled: *port_allocation_timeout* and *show_pull_progress*
+        change nothing.
         """
         self.tag = tag
         self.binds, self.env = dict(binds or {}), dict(env or {})
@@ -94,6 +97,7 @@ class ExecutionContainer:
 
     async def init_firewall(self, allowed_domains: Sequence[str] | None = None) -> None:
         """Raises RuntimeError: there is no network yet that could be let out to *allowed_domains*."""
+        del allowed_domains
         if self._ports is None:
             raise RuntimeError("Container not running")
         raise RuntimeError(_NO_FIREWALL)

@@ -17,7 +17,7 @@ from sandlot.transport.base import AsyncTransport, AsyncWebSocket
 from sandlot.wire.http import Request, escaped
 
 from . import errors
-from .messages import State, request_frame, told_in
+from .messages import DIED, Replied, Said, State, request_frame, told_in
 from .running import Running
 
 LARGEST_MESSAGE: Final = 64 * 2**20
@@ -60,7 +60,7 @@ class Kernel:
         self._socket: AsyncWebSocket | None = None
         self._session = ""
         self._lost = _NOT_CONNECTED
-        self._is_fresh = False
+        self._is_fresh = self._is_mourned = False
         self._refreshing = asyncio.Lock()
 
     async def open(self, retries: int, retry_interval: float, timeout: float) -> None:
@@ -102,6 +102,12 @@ class Kernel:
                 if self._is_fresh:
                     await self._refreshed(timeout)
         return await self._ask(code)
+
+    async def run(self, code: str, timeout: float) -> None:
+        """Run *code* for its effects. Raises as `ask` and Running.outputs."""
+        running = await self.ask(code, timeout)
+        async for _ in running.outputs(timeout):
+            pass
 
     async def interrupt(self) -> None:
         """Interrupt what runs. Raises ConnectionError."""
@@ -180,13 +186,26 @@ class Kernel:
         told = told_in(frame)
         for said in told.said:
             if isinstance(said, State) and said.name in _DEATHS:
-                self._is_fresh = True
-                self._forget(lambda each: each.die())
-                self._lost = "the kernel is dead: connect again" if said.name == "dead" else self._lost
+                self._bury(is_forever=said.name == "dead")
             elif (running := self._running.get(told.about)) is not None:
-                running.hear(said)
-                if running.is_over:
-                    del self._running[told.about]
+                self._pass_on(running, said)
+
+    def _pass_on(self, running: Running, said: Said) -> None:
+        if isinstance(said, Replied):
+            self._is_mourned = said.raised is not None and said.raised.name == DIED
+            self._is_fresh = self._is_fresh or self._is_mourned
+        running.hear(said)
+        if running.is_over:
+            del self._running[running.request_id]
+
+    def _bury(self, *, is_forever: bool) -> None:
+        """The kernel died; another one takes its place, unless *is_forever*."""
+        self._is_fresh = True
+        if is_forever or not self._is_mourned:  # else what runs was asked of the one that takes its place
+            self._forget(Running.die)
+        self._is_mourned = False
+        if is_forever:
+            self._lost = "the kernel is dead: connect again"
 
     def _lose(self, why: str) -> None:
         self._lost = why

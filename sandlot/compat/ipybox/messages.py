@@ -59,6 +59,9 @@ class State:
 
 
 Said = Text | Picture | Raised | Replied | State
+DIED: Final = "KernelDied"
+"""The name of what a kernel of sandlot replies when its interpreter ended. It starts another one then."""
+
 _ABORTED = Raised("Aborted", "the code before it failed, so this was not run", "")
 
 
@@ -98,7 +101,7 @@ def request_frame(request_id: str, code: str, session: str) -> str:
 
 
 def told_in(frame: str) -> Told:
-    """What the kernel says in *frame*; nothing where it is of no use here. Raises ValueError for no message."""
+    """What the kernel says in *frame*; nothing where that is of no use. Raises ValueError for no message."""
     try:
         message = _object(json.loads(frame))
     except RecursionError as error:
@@ -152,7 +155,7 @@ def _object(value: object) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"it has {type(value).__name__} where an object belongs")
+        raise ValueError(f"it has {type(value).__name__} where an object belongs")  # noqa: TRY004 - it is a stranger's value
     return value
 
 

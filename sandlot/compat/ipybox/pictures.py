@@ -1,4 +1,4 @@
-"""Pictures that code showed, as images or files. They come from a box: only kinds that were asked for are read."""
+"""Pictures that code showed, as images or files. They come from a box: nothing is read but kinds we name."""
 
 from __future__ import annotations
 

@@ -13,20 +13,20 @@ from typing import Final
 
 from . import errors
 from .errors import ExecutionError
-from .messages import Picture, Raised, Replied, Said, State, Text
+from .messages import DIED, Picture, Raised, Replied, Said, State, Text
 
 SETTLED: Final = 0.2
 """Seconds that an interrupted kernel has to become ready again before it is left to do so alone."""
 
 _LATE: Final = 5.0  # seconds after a reply in which a kernel that does not say `idle` may still say more
-_DIED: Final = Raised("KernelDied", "the kernel ended while it ran this code", "")
+_DIED: Final = Raised(DIED, "the kernel ended while it ran this code", "")
 _IDLE: Final = State("idle")
 
 Output = Text | Picture
 
 
 class Running:
-    """What is known of one request. Its connection calls `hear`, `die` and `lose`; one reader takes `outputs`."""
+    """What is known of one request. Its connection calls `hear`, `die`, `lose`; one reader has `outputs`."""
 
     def __init__(self, request_id: str, interrupt: Callable[[], Awaitable[None]]) -> None:
         """*interrupt* interrupts the kernel; it raises ConnectionError when it cannot."""

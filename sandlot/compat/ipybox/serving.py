@@ -7,7 +7,7 @@ So it answers whichever loop its callers run on, and while they keep that busy. 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from sandlot.server.dialects.jupyter import routes_within
 from sandlot.server.within import answering
 
 Value = TypeVar("Value")
+Make = Callable[[Context], Dialect]
 NAME: Final = "ipybox"
 """Of the sandbox."""
 
@@ -72,7 +73,7 @@ class Serving:
         service = start()
         self._stack.push_async_callback(service.close)
         await service.of(access.LOCAL_OWNER).ensure(NAME, spec)
-        kernels = partial(routes_within, sandbox=NAME)
+        kernels: Make = partial(routes_within, sandbox=NAME)
         answered = [(kernels, wanted.executor), (_resources, wanted.resource)]
         chosen = settings.load()
         ports = [
