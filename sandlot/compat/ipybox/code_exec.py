@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -62,7 +62,7 @@ class ApprovalRequest:
 
 
 class CodeExecutor:
-    """A kernel, from `start` to `stop`; one piece of code at a time."""
+    """A kernel, from `start` to `stop`; code waits for the code before it."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class CodeExecutor:
     async def start(self) -> None:
         """Start the sandbox, where it is one of its own, and a kernel.
 
-        Raises SandlotError, ConnectionError when no gateway answers, TimeoutError.
+        Raises SandlotError, RuntimeError when no gateway answers, TimeoutError.
         """
         if self._gateway is not None:
             raise RuntimeError("the executor is started: stop it before it is started again")
@@ -156,7 +156,10 @@ class CodeExecutor:
         if kernel is not None:
             await kernel.close()
         kernel = Kernel(self._gateway, _FIRST.format(env={**_PLAIN, **self.kernel_env}))
-        await kernel.open(_RETRIES, _RETRY_INTERVAL, self.kernel_init_timeout)
+        try:
+            await kernel.open(_RETRIES, _RETRY_INTERVAL, self.kernel_init_timeout)
+        except errors.ConnectionError as error:
+            raise RuntimeError(str(error)) from error
         self._kernel = kernel
 
     def cancel(self) -> None:
@@ -166,14 +169,15 @@ class CodeExecutor:
 
     async def execute(self, code: str, timeout: float | None = None) -> CodeExecutionResult:
         """What *code* brings forth; no text and no images when it was cancelled. Raises as `stream`."""
-        async for item in self.stream(code, timeout):
-            if isinstance(item, CodeExecutionResult):
-                return item
+        async with aclosing(self.stream(code, timeout)) as items:
+            async for item in items:
+                if isinstance(item, CodeExecutionResult):
+                    return item
         return CodeExecutionResult(None, [])
 
     async def stream(
         self, code: str, timeout: float | None = None, chunks: bool = False
-    ) -> AsyncIterator[ApprovalRequest | CodeExecutionChunk | CodeExecutionResult]:
+    ) -> AsyncGenerator[ApprovalRequest | CodeExecutionChunk | CodeExecutionResult, None]:
         """What *code* brings forth, with *chunks* as it comes, and its result last.
 
         Raises CodeExecutionError when it fails, TimeoutError when it was interrupted after *timeout* seconds,
@@ -201,7 +205,6 @@ class CodeExecutor:
         except errors.ConnectionError as error:
             raise RuntimeError(str(error)) from error
         finally:
-            self._running = None
             await running.stop()
 
     async def _reached(self) -> Gateway:
@@ -222,8 +225,6 @@ class CodeExecutor:
     async def _asked(self, code: str) -> Running:
         if self._kernel is None:
             raise RuntimeError("Not connected to kernel")
-        if self._running is not None:
-            raise RuntimeError("another piece of code runs: wait for it, or cancel it")
         try:
             if self.working_dir is not None:
                 await self._kernel.run(f"__import__('os').chdir({self._place!r})", self.kernel_init_timeout)
