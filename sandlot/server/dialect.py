@@ -52,7 +52,8 @@ class Dialect:
 
     `openapi` maps a path such as `/v1/run` to its OpenAPI 3.1 path item, for routes that FastAPI does not
     describe itself; `schemas` are what they refer to as `#/components/schemas/...`. Errors of paths that
-    begin with `prefix` are told by `tells`, those that no route of its raised too.
+    begin with `prefix` (a path counts as if a slash stood at its end) are told by `tells`, those that no
+    route of its raised too.
     """
 
     name: str

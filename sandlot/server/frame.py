@@ -74,7 +74,7 @@ class Frame:
             await exchange.tell(error, receive)
 
     def _teller(self, path: str) -> Teller:
-        found = (tells for prefix, tells in self._tellers.items() if path.startswith(prefix))
+        found = (tells for prefix, tells in self._tellers.items() if f"{path}/".startswith(prefix))
         return next(found, errors.answer)
 
     def _tell(self, exchange: _Exchange) -> None:

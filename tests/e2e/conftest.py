@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import sandbox_runtime
+from tests.e2e import jupyter, sandbox_runtime
 from tests.e2e.original import COMMANDS, Original, install
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,3 +32,9 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a venv that holds the original Sandbox Runtime."""
     return sandbox_runtime.install(tmp_path_factory.mktemp("sandbox-runtime"))
+
+
+@pytest.fixture(scope="session")
+def jupyter_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a venv that holds ipybox's client and the notebook server."""
+    return jupyter.install(tmp_path_factory.mktemp("jupyter-clients"))

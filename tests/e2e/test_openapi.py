@@ -95,7 +95,7 @@ class Stage:
         self.session = requests.Session()
         self.met = self.asked = 0
         self._pod = ""
-        self._names: dict[str, str] = {"id": _LIVE, "context": "default"}
+        self._names: dict[str, str] = {"id": _LIVE, "context": "default", "kernel": "none"}
         self._streamed = 0.0
 
     def ask(self, method: str, path: str, **more: Any) -> requests.Response:
@@ -112,7 +112,7 @@ class Stage:
         if zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 2:
             return
         self.met += 1
-        names = self._alive()
+        names = {"id": self._live_kernel()} if case.path.startswith("/api/") else self._alive()
         for name in case.path_parameters:
             if name in names:  # what lives has no name for a path
                 case.path_parameters[name] = names[name]
@@ -129,8 +129,9 @@ class Stage:
         if case.path.endswith("/processes") and response.status_code == 201:
             path = f"/v1/sandboxes/{_LIVE}/processes/{response.json()['process']}/signal"
             self.ask("POST", path, json={"signal": 9})
-        if case.path.endswith("/contexts") and response.status_code == 201:
-            self.ask("DELETE", f"/v1/sandboxes/{_LIVE}/contexts/{response.json()['id']}")
+        if case.path.endswith(("/contexts", "/kernels")) and response.status_code == 201:
+            place = "/api/kernels" if case.path.startswith("/api") else f"/v1/sandboxes/{_LIVE}/contexts"
+            self.ask("DELETE", f"{place}/{response.json()['id']}")
 
     def close(self) -> None:
         """Delete every sandbox there is."""
@@ -152,6 +153,11 @@ class Stage:
             self._names["exec"], self._names["cell"] = self._stream(), self._cell()
             self._streamed = time.monotonic()
         return self._names
+
+    def _live_kernel(self) -> str:
+        if self.ask("GET", "/api/kernels/" + self._names["kernel"]).status_code != 200:
+            self._names["kernel"] = str(self.ask("POST", "/api/kernels", json={}).json()["id"])
+        return self._names["kernel"]
 
     def _start(self) -> str:
         asked = {"cmd": ["sh", "-c", _TICKING]}
@@ -277,7 +283,7 @@ def test_a_good_share_of_the_requests_met_a_sandbox_that_lives(stage: Stage) -> 
     assert stage.met > stage.asked // 10
 
 
-def test_the_document_has_an_operation_for_every_route_but_the_websocket(
+def test_the_document_has_an_operation_for_every_route_but_the_websockets(
     api: schemathesis.BaseSchema,
 ) -> None:
     routes, told = _routes()
@@ -288,7 +294,7 @@ def test_the_document_has_an_operation_for_every_route_but_the_websocket(
         for verb in set(getattr(route, "methods", ()))
     }
     sockets = [route.path for route in routes if isinstance(route, WebSocketRoute)]
-    assert sockets == ["/v1/sandboxes/{id}/terminal"]  # OpenAPI has no word for it
+    assert sockets == ["/api/kernels/{id}/channels", "/v1/sandboxes/{id}/terminal"]  # no word of OpenAPI's
     assert set(_operations(told)) == served
     assert set(_operations(api.raw_schema)) == served
     assert api.statistic.operations.total == len(served)

@@ -52,7 +52,7 @@ class ExecutionContainer:
         self.tag = tag
         self.binds, self.env = dict(binds or {}), dict(env or {})
         self.show_pull_progress = show_pull_progress
-        self._port_allocation_timeout = port_allocation_timeout
+        del port_allocation_timeout
         self._wanted = (executor_port or None, resource_port or None)
         self._serving: Serving | None = None
         self._ports: Ports | None = None

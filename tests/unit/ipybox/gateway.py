@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -99,5 +100,5 @@ async def gateway(script: Script) -> AsyncIterator[int]:
         try:
             yield place_of(listener).port or 0
         finally:
-            worker.should_exit = True
+            worker.handle_exit(signal.SIGTERM, None)
             await served

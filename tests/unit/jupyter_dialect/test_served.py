@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from sandlot.jupyter.message import LARGEST_HEADER
 from sandlot.server.dialects.jupyter.frames import V1
 from sandlot.testing.servers import running_server
-from tests.unit.jupyter_dialect.talk import Talk, kernel, talk
+from tests.unit.jupyter_dialect.talk import kernel, talk
 from tests.unit.native.calls import Calls, until
 
 pytestmark = pytest.mark.engine
@@ -211,20 +211,21 @@ def test_a_connection_needs_a_kernel(call: Calls) -> None:
     assert refused.value.response.status_code == 404
 
 
-def test_keys_open_kernels_to_their_owners_only() -> None:
+def test_keys_open_kernels_to_their_owners_only_and_a_server_that_stops_says_so() -> None:
     with running_server("--auth", "keys", "--workspaces", "memory") as server:
         ada, eve = server.key("ada", owner="ada"), server.key("eve", owner="eve")
         reader = server.key("reader", "read", owner="ada")
         mine, other = Calls(server.url, {"Authorization": f"token {ada}"}), Calls(server.url)
-        assert other("GET", "/api/kernels").status == 401
-        assert other("GET", f"/api/kernels?token={ada}").status == 401
+        for path in ("/api", "/api/kernels", f"/api/kernels?token={ada}"):
+            refused_words = other("GET", path)
+            assert (refused_words.status, refused_words.json["code"]) == (401, "unauthorized")
+            assert refused_words.json["message"]
         other.headers["Authorization"] = "token "
         assert other("GET", "/api/kernels").status == 401
         with kernel(mine) as name:
             with talk(mine, name) as words:
                 assert words.text("1 + 1") == "2"
-            with talk(other_with(server.url), name, offers=f"sandlot.key.{ada}") as words:
-                assert isinstance(words, Talk)
+            with talk(Calls(server.url), name, offers=f"sandlot.key.{ada}") as words:
                 assert words.text("1 + 1") == "2"
             for key, status in ((eve, 404), (reader, 200)):
                 other.headers["Authorization"] = f"Bearer {key}"
@@ -233,8 +234,12 @@ def test_keys_open_kernels_to_their_owners_only() -> None:
             with pytest.raises(InvalidStatus) as refused, talk(other, name):
                 pass
             assert refused.value.response.status_code == 403
-
-
-def other_with(url: str) -> Calls:
-    """A client that sends no key in a header."""
-    return Calls(url)
+        name = mine("POST", "/api/kernels", {}).json["id"]
+        with talk(mine, name) as words:
+            words.send("execute_request", {"code": "print(1)\nwhile True: pass"})
+            words.until("stream")
+            server.process.terminate()
+            with pytest.raises(ConnectionClosed) as closed:
+                words.until("never")
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012

@@ -73,14 +73,14 @@ def _message(parts: Mapping[str, Any], buffers: tuple[bytes, ...]) -> Message:
     return message_from(channel, parts, buffers)
 
 
-def _written_by_v1(message: Message) -> Frame:
+def _written_in_binary(message: Message) -> Frame:
     objects = [json_object.render(dict(getattr(message, name))) for name in _NAMES]
     parts = (message.channel.encode(), *objects, *message.buffers)
     offsets = list(accumulate(map(len, parts), initial=8 * (2 + len(parts))))
     return b"".join([struct.pack(f"<{1 + len(offsets)}Q", len(offsets), *offsets), *parts])
 
 
-def _read_by_v1(frame: Frame) -> Message:
+def _read_in_binary(frame: Frame) -> Message:
     if isinstance(frame, str):
         raise InvalidSpec(f"{V1} has binary frames only: this one is text")
     count, _ = _numbers(frame, "<Q", 1)
@@ -128,5 +128,5 @@ def _object(text: bytes) -> dict[str, Any]:
 
 PROTOCOLS: Final = (
     Protocol(None, _written_by_default, _read_by_default),
-    Protocol(V1, _written_by_v1, _read_by_v1),
+    Protocol(V1, _written_in_binary, _read_in_binary),
 )

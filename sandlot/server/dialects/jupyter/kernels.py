@@ -166,12 +166,15 @@ async def _cleared(held: Held) -> None:
 
 
 async def _stay(held: Held) -> None:
-    """Renew the lease of a kernel's sandbox for as long as somebody is connected to it, or a cell runs."""
-    ttl = (await held.service.status(held.sandbox)).lease.ttl
-    while ttl is not None:
-        await asyncio.sleep(max(_OFTEN, min(_SELDOM, ttl / _RENEWALS)))
-        if held.audience.count or held.kernel.execution_state == "busy":
-            try:
+    """Renew the lease of a kernel's sandbox for as long as somebody is connected to it.
+
+    A cell alone does not: one that never ends, and that nobody waits for, would keep its sandbox for ever.
+    """
+    try:
+        ttl = (await held.service.status(held.sandbox)).lease.ttl
+        while ttl is not None:
+            await asyncio.sleep(max(_OFTEN, min(_SELDOM, ttl / _RENEWALS)))
+            if held.audience.count:
                 await held.service.touch(held.sandbox)
-            except SandlotError as error:
-                _log.info("the lease of kernel %s was not renewed: %s", held.id, error.code)
+    except SandlotError as error:
+        _log.info("the lease of kernel %s is not renewed any more: %s", held.id, error.code)

@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from starlette.routing import WebSocketRoute
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
-
-from sandlot.server.access import demand
 from sandlot.server.dialect import Context, Dialect
 
-from . import endpoints, errors
+from . import endpoints, errors, schemas
 from .channels import Channels
 from .endpoints import Endpoints
 from .kernels import Kernels
+from .operation import Operation, paths, served
 
 PREFIX = "/api/"
 _KERNELS = "/api/kernels"
 _KERNEL = _KERNELS + "/{id}"
+_SPECS = "/api/kernelspecs"
+_MAKING = (400, 404, 408, 409, 413, 415, 422, 504, 507)
+_USING = (404, 409)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
-    """One verb of one path. `scope` is what the caller's key must allow."""
-
-    verb: str
-    path: str
-    scope: str
-    endpoint: Callable[[Request], Awaitable[Response]]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, send)
-        demand(request, self.scope)
-        response = await self.endpoint(request)
-        await response(scope, receive, send)
-
-
-def rows(asked: Endpoints) -> tuple[Row, ...]:
+def operations(asked: Endpoints) -> tuple[Operation, ...]:
     """Every verb of every path."""
     return (
-        Row("GET", "/api", "read", endpoints.version),
-        Row("GET", "/api/kernelspecs", "read", endpoints.kernelspecs),
-        Row("GET", "/api/kernelspecs/{name}", "read", endpoints.kernelspec),
-        Row("GET", _KERNELS, "read", asked.listed),
-        Row("POST", _KERNELS, "write", asked.create),
-        Row("GET", _KERNEL, "read", asked.status),
-        Row("DELETE", _KERNEL, "write", asked.delete),
-        Row("POST", _KERNEL + "/interrupt", "write", asked.interrupt),
-        Row("POST", _KERNEL + "/restart", "write", asked.restart),
+        Operation("GET", "/api", "read", endpoints.version, "What speaks here", answer=schemas.VERSION),
+        Operation("GET", _SPECS, "read", endpoints.kernelspecs, "All kinds", answer=schemas.KERNELSPECS),
+        Operation(
+            "GET",
+            _SPECS + "/{name}",
+            "read",
+            endpoints.kernelspec,
+            "One kind of kernel",
+            answer=schemas.KERNELSPEC,
+            errors=(404,),
+        ),
+        Operation("GET", _KERNELS, "read", asked.listed, "The caller's kernels", answer=schemas.KERNELS),
+        Operation(
+            "POST",
+            _KERNELS,
+            "write",
+            asked.create,
+            "Start a kernel; answers when it can run cells",
+            201,
+            schemas.KERNEL,
+            _MAKING,
+            schemas.ASKED_KERNEL,
+        ),
+        Operation("GET", _KERNEL, "read", asked.status, "One kernel", 200, schemas.KERNEL, (404,)),
+        Operation("DELETE", _KERNEL, "write", asked.delete, "End a kernel", 204, errors=_USING),
+        Operation(
+            "POST",
+            _KERNEL + "/interrupt",
+            "write",
+            asked.interrupt,
+            "Interrupt the cell that runs; state stays",
+            204,
+            errors=_USING,
+        ),
+        Operation(
+            "POST",
+            _KERNEL + "/restart",
+            "write",
+            asked.restart,
+            "Another interpreter in its place, without its state",
+            answer=schemas.KERNEL,
+            errors=_USING,
+        ),
     )
 
 
@@ -65,8 +80,6 @@ def routes_within(context: Context, sandbox: str) -> Dialect:
 
 
 def _dialect(kernels: Kernels) -> Dialect:
-    found: list[BaseRoute] = [
-        Route(each.path, each, methods=[each.verb]) for each in rows(Endpoints(kernels))
-    ]
-    found.append(WebSocketRoute(_KERNEL + "/channels", Channels(kernels).serve))
-    return Dialect("jupyter", found, prefix=PREFIX, tells=errors.answer)
+    table = operations(Endpoints(kernels))
+    channels = WebSocketRoute(_KERNEL + "/channels", Channels(kernels).serve)
+    return Dialect("jupyter", [*served(table), channels], paths(table), schemas.SHARED, PREFIX, errors.answer)
