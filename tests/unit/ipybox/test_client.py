@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from sandlot.compat.ipybox import ApprovalRequest
 from sandlot.compat.ipybox.executor import ConnectionError as KernelLost
 from sandlot.compat.ipybox.executor import ExecutionClient, ExecutionError
 from tests.unit.ipybox.gateway import CLOSE, IDLE, OK, Script, gateway, out, state
@@ -154,3 +155,13 @@ def test_without_a_connection_it_says_so() -> None:
     with pytest.raises(KernelLost, match=r"^Not connected to kernel$"):
         asyncio.run(client.execute("1"))
     assert client.base_http_url == "http://kernels.example:1/api/kernels"
+
+
+def test_the_surface_is_there() -> None:
+    async def scene(client: ExecutionClient) -> None:
+        execution = await client.submit("1")
+        assert (execution.client, len(execution.req_id)) == (client, 32)
+
+    play(Script(), scene)
+    asked = ApprovalRequest("github", "search", {"query": "x"})
+    assert (asked.server_name, asked.tool_name, asked.tool_args) == ("github", "search", {"query": "x"})
