@@ -88,6 +88,7 @@ def request_frame(request_id: str, code: str, session: str) -> str:
         "store_history": False,
         "user_expressions": {},
         "allow_stdin": False,
+        "stop_on_error": False,  # else code that follows an interrupted cell too soon is given up
     }
     message = {
         "channel": "shell",

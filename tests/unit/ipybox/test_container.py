@@ -75,6 +75,10 @@ def test_a_timeout_keeps_the_state_and_a_death_does_not_hang(container: Executio
             with pytest.raises(asyncio.TimeoutError):
                 await client.execute("while True: pass", timeout=0.2)
             assert (await client.execute("print(x)")).text == "7"
+            failing, next_one = await client.submit("1 / 0"), await client.submit("print(x)")
+            with pytest.raises(ExecutionError, match="ZeroDivisionError"):
+                await failing.result()
+            assert (await next_one.result()).text == "7"
             with pytest.raises(ExecutionError, match=r"KernelDied.*exit code 3"):
                 await client.execute("import os; os._exit(3)")
             told = await client.execute("import sys; print(sys.path[-1], 'x' in globals())")

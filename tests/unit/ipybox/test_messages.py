@@ -63,3 +63,4 @@ def test_a_request_is_what_kernels_read() -> None:
     )
     assert asked["content"]["code"] == "print(1)"
     assert not asked["content"]["allow_stdin"]
+    assert not asked["content"]["stop_on_error"]
