@@ -18,13 +18,13 @@ from .executor import Execution, ExecutionClient
 from .threads import arun
 from .unbuilt import ResourceClient, generate_mcp_sources
 
-__all__ = [
-    "DEFAULT_TAG",
+__all__ = [  # noqa: RUF022 - as the repository sorts them, capitals or not
     "ApprovalRequest",
     "CodeExecutionChunk",
     "CodeExecutionError",
     "CodeExecutionResult",
     "CodeExecutor",
+    "DEFAULT_TAG",
     "Execution",
     "ExecutionClient",
     "ExecutionContainer",

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing
 from typing import List, Union
 
 import pytest
@@ -217,25 +216,6 @@ def test_a_message_too_long_is_refused_and_the_rest_goes_on(connect: Connect) ->
         talk.send_text("x")
         talk.close()
     assert heard.messages == ["x", Close(1000)]
-
-
-def test_a_sign_of_life_can_be_asked_for(connect: Connect) -> None:
-    heard = Heard("x")
-    with serving(heard) as server:
-        talk = connect(server.url).websocket(ASKED, OFFERED)
-        talk.ping()
-        assert talk.receive() == "x"
-        talk.close()
-        talk.ping()
-    assert heard.messages == [Ping(), Close(1000)]
-
-
-def test_how_long_messages_may_be_is_said_by_who_opens(connect: Connect) -> None:
-    with serving(Heard("abcd")) as server:
-        with closing(connect(server.url).websocket(ASKED, OFFERED, largest=4)) as talk:
-            assert talk.receive() == "abcd"
-        with pytest.raises(ConnectionLost, match="longer than 3 bytes"):
-            connect(server.url).websocket(ASKED, OFFERED, largest=3).receive()
 
 
 def test_one_thread_sends_while_another_receives() -> None:
