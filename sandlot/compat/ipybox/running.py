@@ -15,6 +15,9 @@ from . import errors
 from .errors import ExecutionError
 from .messages import DIED, Picture, Raised, Replied, Said, State, Text
 
+LARGEST_OUTPUT: Final = 256 * 2**20
+"""Characters of text and pictures that one request may bring forth."""
+
 SETTLED: Final = 0.2
 """Seconds that an interrupted kernel has to become ready again before it is left to do so alone."""
 
@@ -28,7 +31,9 @@ Output = Text | Picture
 class Running:
     """What is known of one request. Its connection calls `hear`, `die`, `lose`; one reader has `outputs`."""
 
-    def __init__(self, request_id: str, interrupt: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, request_id: str, interrupt: Callable[[], Awaitable[None]], largest: int = LARGEST_OUTPUT
+    ) -> None:
         """*interrupt* interrupts the kernel; it raises ConnectionError when it cannot."""
         self.request_id = request_id
         self.was_cancelled = False
@@ -38,6 +43,7 @@ class Running:
         self._raised: Raised | None = None
         self._reply: Replied | None = None
         self._is_idle = False
+        self._room = largest
         self._lost = ""
 
     @property
@@ -46,7 +52,7 @@ class Running:
         return self._over.is_set()
 
     def hear(self, said: Said) -> None:
-        """The kernel said this of it."""
+        """The kernel said this of it. Raises ValueError when that is more than may be."""
         if isinstance(said, Raised):
             self._raised = said
         elif isinstance(said, Replied):
@@ -54,7 +60,7 @@ class Running:
         elif isinstance(said, State):
             self._is_idle = self._is_idle or said == _IDLE
         else:
-            self._outputs.append(said)
+            self._keep(said)
         if self._reply is not None and self._is_idle:
             self._over.set()
         self._changed.set()
@@ -121,6 +127,12 @@ class Running:
             return deadline
         late = asyncio.get_running_loop().time() + _LATE
         return late if deadline is None else min(late, deadline)
+
+    def _keep(self, output: Output) -> None:
+        self._room -= len(output.text if isinstance(output, Text) else output.data)
+        if self._room < 0:
+            raise ValueError("the code brought forth more than is kept of it: let it write files instead")
+        self._outputs.append(output)
 
     def _end(self) -> None:
         self._over.set()
