@@ -17,6 +17,7 @@ from sandlot.contracts.cells import (
     Resulted,
     Streamed,
     StreamName,
+    Suggested,
 )
 from sandlot.contracts.events import EXIT_TIMEOUT
 
@@ -52,6 +53,9 @@ class Shower:
         elif isinstance(event, (Displayed, Resulted)):
             self._fresh_line()
             self._show_bundle(event)
+        elif isinstance(event, Suggested):
+            self._fresh_line()
+            print(_writable(event.code, sys.stdout), flush=True)
         elif isinstance(event, Raised):
             self._fresh_line()
             self._show_error(event)

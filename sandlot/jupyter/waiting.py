@@ -15,7 +15,7 @@ from .message import Message
 MOST: Final = 4096
 """Requests that may wait."""
 
-LARGEST: Final = 32 * 2**20
+LARGEST: Final = 8 * 2**20
 """Bytes that they may take together, about."""
 
 Send = Callable[[Message], Awaitable[None]]

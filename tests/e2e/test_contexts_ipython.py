@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from sandlot.contracts.cell_result import fold
-from sandlot.contracts.cells import Cell, CellResult, CellStatus
+from sandlot.contracts.cells import Cell, CellResult, CellStatus, Suggested
 from sandlot.contracts.command import Command
 from sandlot.contracts.contexts import Context, Contexts, ContextSpec
 from sandlot.contracts.engine import Box
@@ -70,6 +70,10 @@ def test_magics_and_shell_lines_work(drive: Any) -> None:
         assert (await told(context, "In[1], _oh.keys() and Out")).ok
         (page,) = (await told(context, "len?")).displays
         assert "number of items" in page.data["text/plain"]
+        assert page.paged
+        load = Cell("open('a.py', 'w').write('x = 1')\n%load a.py")
+        (loaded,) = [each async for each in context.run(load) if isinstance(each, Suggested)]
+        assert loaded == Suggested("# %load a.py\nx = 1", replace=True)
         assert (await told(context, "get_ipython().__class__.__name__")).text == "'Shell'"
 
     drive(story)

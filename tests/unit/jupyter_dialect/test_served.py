@@ -44,6 +44,32 @@ def test_the_kernels_model_tells_what_happens_to_it(call: Calls, shared: str) ->
         assert call("GET", "/api/kernelspecs/none").status == 404
 
 
+def test_questions_about_code_are_answered(call: Calls, shared: str) -> None:
+    rows: list[tuple[str, dict[str, Any], str, Any]] = [
+        ("complete", {"code": "impo", "cursor_pos": 4}, "matches", ["import"]),
+        ("is_complete", {"code": "if x:"}, "status", "incomplete"),
+        ("inspect", {"code": "len", "cursor_pos": 3, "detail_level": 0}, "found", True),
+        ("history", {"hist_access_type": "search", "pattern": "six = *"}, "status", "ok"),
+        ("comm_info", {}, "comms", {}),
+        ("kernel_info", {}, "implementation", "sandlot"),
+    ]
+    with talk(call, shared) as mine:
+        reply = mine.run("six = 6", user_expressions={"seven": "six + 1"})[-1].content
+        assert reply["user_expressions"]["seven"]["data"] == {"text/plain": "7"}
+        for name, asked, field, wanted in rows:
+            mine.send(f"{name}_request", asked)
+            found = mine.until(f"{name}_reply")[-1].content
+            assert found[field] == wanted, found
+            assert name != "history" or found["history"][-1][2] == "six = 6"
+
+
+def test_a_cell_that_writes_much_is_told_whole(call: Calls, shared: str) -> None:
+    with talk(call, shared, offers=V1) as mine:
+        assert mine.text("print('x' * 500_000)") == "x" * 500_000 + "\n"
+        assert mine.text("for i in range(20_000): print(i)") == "".join(f"{i}\n" for i in range(20_000))
+        assert mine.text("\n".join(f"a{i} = {i}" for i in range(10_000)) + "\na9999") == "9999"
+
+
 def test_input_is_asked_and_answered(call: Calls, shared: str) -> None:
     with talk(call, shared) as mine:
         mine.send("execute_request", {"code": "input('name? ')", "allow_stdin": True})
@@ -209,6 +235,14 @@ def test_a_connection_needs_a_kernel(call: Calls) -> None:
     with pytest.raises(InvalidStatus) as refused, talk(call, "none"):
         pass
     assert refused.value.response.status_code == 404
+
+
+def test_no_page_of_another_origin_reaches_a_kernel(call: Calls, shared: str) -> None:
+    page = Calls(call.url, {"Origin": "http://evil.example"})
+    with pytest.raises(InvalidStatus) as refused, talk(page, shared):
+        pass
+    assert refused.value.response.status_code == 403
+    assert page("POST", "/api/kernels", {}).status == 403
 
 
 def test_keys_open_kernels_to_their_owners_only_and_a_server_that_stops_says_so() -> None:

@@ -66,6 +66,15 @@ def test_contexts_know_nothing_of_each_other(call: Calls, box: str, mine: str) -
     assert ran(call, mine, code)["stdout"] == "/tmp yes\n"
 
 
+def test_the_values_of_expressions_are_events(call: Calls, mine: str) -> None:
+    asked = {"code": "a = 1", "expressions": {"sum": "a + 1", "none": "nothing"}}
+    told = [each for each in call.events(f"{mine}/run", asked) if each["event"] == "value"]
+    assert [each["name"] for each in told] == ["sum", "none"]
+    assert (told[0]["data"], told[0]["error"]) == ({"text/plain": "2"}, None)
+    assert told[1]["error"]["name"] == "NameError"
+    assert call("POST", f"{mine}/run", {"code": "1", "expressions": {"a": 1}}).status == 400
+
+
 def test_what_a_cell_shows_is_told_by_mime_type(call: Calls, mine: str) -> None:
     shown = ran(call, mine, SHOWN)["result"]
     assert (shown["text/html"], shown["image/png"]) == ("<b>x</b>", PIXEL)

@@ -15,10 +15,10 @@ from typing import Final
 from sandlot.contracts.errors import Conflict
 from sandlot.jupyter.message import Message
 
-MOST_LISTENERS: Final = 32
+MOST_LISTENERS: Final = 16
 """Connections to one kernel."""
 
-LARGEST_QUEUE: Final = 4 * 2**20
+LARGEST_QUEUE: Final = 2**20
 """Bytes that wait for one connection before the kernel does; one message more may."""
 
 LARGEST_KEPT: Final = 4 * 2**20
