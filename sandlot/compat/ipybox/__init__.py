@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - who asks in vain should read why
+    raise ImportError("sandlot.compat.ipybox needs Python 3.11 or later, as ipybox does")
+
 from .code_exec import (
     ApprovalRequest,
     CodeExecutionChunk,
