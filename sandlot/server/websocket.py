@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
+
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
@@ -9,11 +11,26 @@ from .protocol import plain_refusal
 
 _MOST_PIECES = 1024
 """Frames of one message. Empty ones cost memory here and do not count towards its size."""
+_LINGER = 15.0
+"""Seconds a client has to read the rest once nothing more comes; the closing handshake may take 10."""
 _TOO_BIG = 1009  # RFC 6455, section 7.4.1
 
 
 class GuardedWebSocket(WebSocketsSansIOProtocol):
     """One connection after its upgrade."""
+
+    _lingering: TimerHandle | None = None
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        if not self.disconnected:
+            # Who does not read would keep what was sent, and its connection, for as long as it likes.
+            self._lingering = self.loop.call_later(_LINGER, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._lingering is not None:
+            self._lingering.cancel()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

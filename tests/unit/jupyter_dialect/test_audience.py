@@ -29,6 +29,7 @@ def test_everybody_hears_what_is_told_and_one_hears_an_answer() -> None:
         room = Audience()
         first, second = room.enter(""), room.enter("b")
         await room.tell(said("all"))
+        assert not first.given_up.is_set()
         await room.answer(first, said("one"))
         assert (waiting(first), waiting(second)) == (["all", "one"], ["all"])
 

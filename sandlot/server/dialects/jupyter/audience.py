@@ -40,6 +40,8 @@ class Listener:
         self.waiting = deque(missed)
         self._weight = sum(each.weight for each in self.waiting)
         self._changed, self._taken = asyncio.Event(), asyncio.Event()
+        self.given_up = asyncio.Event()
+        """Set when nothing was read of it for PATIENCE."""
         self.is_over = False
         self.reason = ""
 
@@ -52,6 +54,7 @@ class Listener:
                     await self._taken.wait()
             except TimeoutError:
                 self.finish(f"nothing was read for {PATIENCE:g} s")
+                self.given_up.set()
         if not self.is_over:
             self.waiting.append(message)
             self._weight += message.weight

@@ -19,6 +19,8 @@ from .kernels import Held, Kernels
 
 _GOING_AWAY = 1001  # RFC 6455, section 7.4.1, as are the others
 _NOT_UNDERSTOOD = 1008
+_TOO_SLOW = 1013  # "try again later", of its registry
+_LAST_WORD = 1.0
 _STOPPING = 1012  # "service restart", of its registry
 _Close = tuple[int, str]
 
@@ -43,7 +45,7 @@ class Channels:
             await socket.accept(protocol.name)
             code, reason = await _conversation(socket, held, listener, protocol)
             if code:
-                await socket.close(code, answers.short_reason(reason))
+                await _closed(socket, code, reason)
         except WebSocketDisconnect:
             return
         finally:
@@ -58,6 +60,7 @@ async def _conversation(
         asyncio.ensure_future(_tell(socket, listener, protocol)),
         asyncio.ensure_future(_listen(socket, held, listener, protocol)),
         asyncio.ensure_future(_drained(socket)),
+        asyncio.ensure_future(_given_up(listener)),
     ]
     try:
         done, _ = await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
@@ -88,6 +91,20 @@ async def _listen(socket: WebSocket, held: Held, listener: Listener, protocol: f
 async def _drained(socket: WebSocket) -> _Close:
     await context_of(socket).lifecycle.draining.wait()
     return _STOPPING, "the server is stopping: connect again in some seconds"
+
+
+async def _given_up(listener: Listener) -> _Close:
+    await listener.given_up.wait()
+    return _TOO_SLOW, listener.reason
+
+
+async def _closed(socket: WebSocket, code: int, reason: str) -> None:
+    """Say why, if the client still reads; the connection is closed anyway."""
+    try:
+        async with asyncio.timeout(_LAST_WORD):
+            await socket.close(code, answers.short_reason(reason))
+    except TimeoutError:
+        return
 
 
 def _frame_of(received: Received) -> frames.Frame:
