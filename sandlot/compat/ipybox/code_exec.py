@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from sandlot.contracts.errors import Unsupported
 
 from . import errors
-from .container import ExecutionContainer
+from .container import ExecutionContainer, is_walled
 from .errors import ExecutionError
 from .kernel import Gateway, Kernel
 from .messages import Text
@@ -103,7 +103,7 @@ class CodeExecutor:
         has_gateway = kernel_gateway_port is not None
         _refuse("sandbox", sandbox and has_gateway, "leave kernel_gateway_port out for a sandbox of its own")
         self.kernel_gateway_host, self.kernel_gateway_port = kernel_gateway_host, kernel_gateway_port
-        self.kernel_env = dict(kernel_env or {})
+        self.kernel_env, self.sandbox = dict(kernel_env or {}), sandbox
         self.working_dir = working_dir
         if working_dir is not None and not has_gateway:
             self.working_dir = working_dir.resolve()
@@ -198,7 +198,7 @@ class CodeExecutor:
             if not running.was_cancelled:
                 yield CodeExecutionResult("".join(texts).strip() if texts else None, images)
         except ExecutionError as error:
-            raise CodeExecutionError(f"{error}\n{error.trace or ''}") from None
+            raise _failed(error) from None
         except TimeoutError:
             told = f"Code execution exceeded timeout of {timeout:.2f}s (approval wait excluded)."
             raise TimeoutError(told) from None
@@ -210,6 +210,10 @@ class CodeExecutor:
     async def _reached(self) -> Gateway:
         if self.kernel_gateway_port is not None:
             return Gateway(self.kernel_gateway_host, self.kernel_gateway_port, _HEARTBEAT)
+        if self.sandbox and not is_walled():
+            raise Unsupported(
+                "sandbox=True, and the settings choose `process`, which is none: see sandlot config"
+            )
         binds = {} if self.working_dir is None else {str(self.working_dir): self.working_dir.name}
         container = ExecutionContainer(binds=binds, env=self.kernel_env)
         await self._stack.enter_async_context(container)
@@ -229,8 +233,14 @@ class CodeExecutor:
             if self.working_dir is not None:
                 await self._kernel.run(f"__import__('os').chdir({self._place!r})", self.kernel_init_timeout)
             return await self._kernel.ask(code, self.kernel_init_timeout)
+        except ExecutionError as error:
+            raise _failed(error) from None
         except errors.ConnectionError as error:
             raise RuntimeError(str(error)) from error
+
+
+def _failed(error: ExecutionError) -> CodeExecutionError:
+    return CodeExecutionError(f"{error}\n{error.trace or ''}")
 
 
 def _refuse(name: str, is_asked: bool, instead: str) -> None:

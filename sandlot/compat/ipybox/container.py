@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from sandlot.contracts.errors import InvalidSpec, Unsupported
-from sandlot.contracts.spec import Mount, Network, SandboxSpec
+from sandlot.contracts.spec import Isolation, Mount, Network, SandboxSpec
 
 from .binds import mounts_of
 from .threads import arun
@@ -109,6 +109,14 @@ class ExecutionContainer:
         if port is None:
             raise RuntimeError("Container not running")
         return port
+
+
+def is_walled() -> bool:
+    """Whether the settings of this machine leave containers a boundary: engine `process` promises none."""
+    from sandlot import settings
+
+    chosen = settings.load()
+    return chosen.engine != "process" and chosen.isolation is not Isolation.PROCESS
 
 
 def _spec(tag: str, env: Mapping[str, str], mounts: tuple[Mount, ...]) -> SandboxSpec:

@@ -144,6 +144,22 @@ def test_what_is_not_built_is_refused(asked: dict[str, Any]) -> None:
         CodeExecutor(**asked)
 
 
+def test_a_working_directory_that_is_not_there_is_told(container: ExecutionContainer) -> None:
+    async def scene() -> None:
+        port, nowhere = container.executor_port, Path("/nowhere")
+        async with CodeExecutor(kernel_gateway_port=port, working_dir=nowhere) as executor:
+            with pytest.raises(CodeExecutionError, match=r"^FileNotFoundError: .*/nowhere"):
+                await executor.execute("1")
+
+    asyncio.run(scene())
+
+
+def test_a_sandbox_is_not_promised_where_the_settings_give_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDLOT_ENGINE", "process")
+    with pytest.raises(Unsupported, match="see sandlot config"):
+        asyncio.run(CodeExecutor(sandbox=True).start())
+
+
 def test_the_rest_of_the_surface_refuses_too() -> None:
     with pytest.raises(ValueError, match="requires approve_shell_cmds=True"):
         CodeExecutor(require_shell_escape=True)
