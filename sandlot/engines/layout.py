@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from . import inside
 
@@ -36,6 +38,9 @@ ETC = {
 }
 """Files of ours in every box, by path."""
 
+APP = "/app"
+"""The workspace by the name that ipybox gave it, so that programs written for that find their files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -50,6 +55,12 @@ class Layout:
     etc: frozenset[str]
     proc: frozenset[str]
     proc_trees: frozenset[str]
+
+
+def aliases(taken: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Links to the workspace, each with its target, but those at or above a path of *taken*."""
+    if not any(PurePosixPath(path).is_relative_to(APP) for path in taken):
+        yield APP, "/workspace"
 
 
 @functools.cache

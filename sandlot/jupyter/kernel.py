@@ -73,7 +73,8 @@ class Kernel:
         self._maker, self._publish = maker, publish
         self._revives, self._output_limit, self._timeout = revives, output_limit, timeout
         self._shell, self._aside = Waiting(), Waiting()
-        self._turn, self._restarts = asyncio.Lock(), asyncio.Lock()
+        self._turn, self._restarts, self._up = asyncio.Lock(), asyncio.Lock(), asyncio.Event()
+        self._up.set()
         self._life = self._deaths = self._count = 0
         self._group: asyncio.TaskGroup | None = None
         self._asking: tuple[Asked, InputAsked] | None = None
@@ -129,6 +130,7 @@ class Kernel:
         async with self._turn:  # the cell that the restart ended is told first
             await self._tell_state("starting")
             await self._tell_state("idle")
+            self._up.set()
 
     async def _watch(self) -> None:
         """Tell the death of the interpreter, after the cell it died in."""
@@ -163,6 +165,7 @@ class Kernel:
     async def _serve_shell(self) -> None:
         while True:
             asked = await self._shell.get()
+            await self._up.wait()  # what comes after a death is for the next interpreter
             async with self._turn:
                 self.execution_state = "busy"
                 await self._serve(asked)
@@ -200,8 +203,7 @@ class Kernel:
             await self._revived()
 
     async def _answered(self, asked: Asked) -> Telling | None:
-        message = asked.message
-        kind, content = message.kind, message.content
+        message, kind, content = asked.message, asked.message.kind, asked.message.content
         if message.channel == "shell" and kind == _EXECUTE:
             return Telling("execute_reply", await self._execute(asked))
         if kind in QUESTIONS and (message.channel == "shell" or kind == "kernel_info_request"):
@@ -232,6 +234,8 @@ class Kernel:
             self._deaths = 0
         elif failure is not outcome.raised:
             await self._tell(Telling("error", told.error_of(failure)), asked.message)
+        if end.status is CellStatus.DIED:
+            self._up.clear()
         if end.status is CellStatus.DIED or (failure is not None and stops and not cell.silent):
             self._abort()
         return outcome.reply

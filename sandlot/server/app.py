@@ -23,8 +23,19 @@ from .routing import Routing
 def build_app(
     context: Context, dialects: Sequence[Dialect], health: Health, access: Access, rules: HostRules
 ) -> ASGIApp:
-    """The server's ASGI application. What is refused is refused as far out as can be told."""
-    routing = Routing(_routes(dialects, health))
+    """The application of `sandlot serve`: what the dialects have, and the server's own routes."""
+    return layered(context, dialects, _routes(dialects, health), access, rules)
+
+
+def layered(
+    context: Context,
+    dialects: Sequence[Dialect],
+    routes: Sequence[BaseRoute],
+    access: Access,
+    rules: HostRules,
+) -> ASGIApp:
+    """An ASGI application of *routes*. What is refused is refused as far out as can be told."""
+    routing = Routing(routes)
     app: ASGIApp = Bodies(routing, context)
     app = Authentication(app, context, access)
     app = Doors(app, context, rules)

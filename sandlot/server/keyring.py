@@ -72,6 +72,17 @@ class KeyRing:
             _log.error("%s; no key is accepted until that is mended", error.message)
 
 
+class NoKeys(KeyRing):
+    """A ring that opens nothing, for a server that has no keys."""
+
+    def __init__(self) -> None:
+        """There is no file."""
+        super().__init__(Path(os.devnull))
+
+    def _refresh(self) -> None:
+        """There is nothing to be noticed."""
+
+
 def _signature(path: Path) -> tuple[int, ...]:
     """What changes when the file does: it is replaced, so at least its inode or its times."""
     try:

@@ -11,9 +11,6 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
-import uvicorn
-from starlette.types import ASGIApp
-
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.spec import SandboxSpec
 from sandlot.settings import Settings, listen_descriptor, watchdog_seconds
@@ -25,19 +22,13 @@ from .gate import Access
 from .health import Health
 from .keyring import KeyRing
 from .lifecycle import Lifecycle, Phase, Services
-from .listening import BACKLOG, listen, most_connections, place_of
+from .listening import listen, most_connections, place_of
 from .metrics import Metrics
 from .notify import keep_telling, notify
 from .policy import admit
-from .protocol import GuardedProtocol
-from .websocket import GuardedWebSocket
+from .worker import Worker, configured
 
 _log = logging.getLogger(__name__)
-_KEEP_ALIVE = 75
-_LARGEST_MESSAGE = 2**20
-# asyncio accepts as many connections in one go as its backlog is long: 2048 of them would stop everybody
-# else for a third of a second. The kernel's backlog is set again afterwards.
-_ACCEPTED_AT_ONCE = 64
 Opener = Callable[[Settings, Callable[[SandboxSpec], object]], Awaitable[Services]]
 """Opens what the server stands on; the second argument judges specs of sandboxes that were kept."""
 
@@ -62,7 +53,7 @@ async def serve(
         limits = settings.chosen_limits()
         health = Health(context.lifecycle, context.metrics, settings.data_directory, limits)
         app = build_app(context, dialects(context), health, access, hosts.rules(place, settings))
-        server = _Server(_config(app))
+        server = Worker(configured(app, most_connections()))
         try:
             with _signals() as (stop, hurry):
                 async with _alongside(health.watch()), _alongside(keep_telling(watched)):
@@ -81,7 +72,7 @@ async def serve(
                 settings.unix.unlink(missing_ok=True)
 
 
-async def _answer(server: _Server, listener: socket.socket, lifecycle: Lifecycle, *, at_once: bool) -> None:
+async def _answer(server: Worker, listener: socket.socket, lifecycle: Lifecycle, *, at_once: bool) -> None:
     """Answer at *listener*; unless *at_once*, callers wait there until the service is open."""
     if not at_once:
         await lifecycle.begun.wait()
@@ -110,7 +101,7 @@ async def _stand(
         await stop.wait()
 
 
-async def _drain(context: Context, server: _Server, hurry: asyncio.Event) -> None:
+async def _drain(context: Context, server: Worker, hurry: asyncio.Event) -> None:
     """End in order: nothing new, what runs may finish, then the connections."""
     notify("STOPPING=1")
     context.lifecycle.drain()
@@ -133,44 +124,6 @@ async def _before(stop: asyncio.Event, work: asyncio.Future[Any]) -> bool:
         if not work.done():
             work.cancel()
             await asyncio.wait([work])
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn's server, whose end is decided by us."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for listener in sockets or ():
-            listener.listen(BACKLOG)
-
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
-        return contextlib.nullcontext()
-
-    def stop_accepting(self) -> None:
-        """Let nobody in any more; those who are in stay."""
-        for listening in getattr(self, "servers", ()):
-            listening.close()
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=GuardedProtocol,
-        ws=GuardedWebSocket,
-        ws_max_size=_LARGEST_MESSAGE,
-        ws_per_message_deflate=False,  # a small frame must not become a large message
-        loop="none",  # who calls `serve` runs it (loop)
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,  # who asks is told by the connection, never by a header
-        server_header=False,
-        backlog=_ACCEPTED_AT_ONCE,
-        limit_concurrency=most_connections(),
-        timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=1,  # requests have had their grace before
-    )
 
 
 @contextlib.contextmanager

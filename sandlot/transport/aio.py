@@ -25,7 +25,7 @@ from typing import (
 )
 
 from sandlot.wire.http import Head, Request
-from sandlot.wire.websocket import NORMAL, Close
+from sandlot.wire.websocket import MAX_MESSAGE, NORMAL, Close
 
 from .base import AsyncTransport, AsyncWebSocket
 from .conversation import Conversation, Source
@@ -167,8 +167,11 @@ class SocketTransport:
         finally:
             self._courier.finish(conversation)
 
-    async def websocket(self, request: Request, protocols: Sequence[str] = ()) -> AsyncWebSocket:
-        return SocketTalk(await self._waiting.drive(self._courier.talk(request, protocols)), self._waiting)
+    async def websocket(
+        self, request: Request, protocols: Sequence[str] = (), *, largest: int = MAX_MESSAGE
+    ) -> AsyncWebSocket:
+        talk = await self._waiting.drive(self._courier.talk(request, protocols, largest))
+        return SocketTalk(talk, self._waiting)
 
     async def close(self) -> None:
         self._courier.close()
@@ -224,6 +227,9 @@ class SocketTalk:
 
     async def send_text(self, text: str) -> None:
         await self._waiting.drive(self._talk.send(text))
+
+    async def ping(self) -> None:
+        await self._waiting.drive(self._talk.ping())
 
     async def receive(self, timeout: Optional[float] = None) -> Union[bytes, str, None]:
         return await self._waiting.drive(self._talk.receive(timeout))

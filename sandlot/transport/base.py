@@ -19,7 +19,7 @@ from typing import (
 )
 
 from sandlot.wire.http import Head, Request
-from sandlot.wire.websocket import NORMAL, Close
+from sandlot.wire.websocket import MAX_MESSAGE, NORMAL, Close
 
 
 class SyncExchange(Protocol):
@@ -53,6 +53,9 @@ class SyncWebSocket(Protocol):
     def send_text(self, text: str) -> None:
         """Send one text message of at most 1 MiB."""
 
+    def ping(self) -> None:
+        """Ask for a sign of life, so that nobody on the way takes a quiet connection for a dead one."""
+
     def receive(self, timeout: Optional[float] = None) -> Union[bytes, str, None]:
         """The next message; None once either side closed.
 
@@ -76,8 +79,13 @@ class SyncTransport(Protocol):
         InvalidSpec: it is not followed.
         """
 
-    def websocket(self, request: Request, protocols: Sequence[str] = ()) -> SyncWebSocket:
-        """Open a WebSocket; a refusal is raised as the error that the server told (`wire.problems`)."""
+    def websocket(
+        self, request: Request, protocols: Sequence[str] = (), *, largest: int = MAX_MESSAGE
+    ) -> SyncWebSocket:
+        """Open a WebSocket; a refusal is raised as the error that the server told (`wire.problems`).
+
+        A message of the server that is longer than *largest* bytes ends it.
+        """
 
     def close(self) -> None:
         """Close what is kept for reuse; idempotent."""
@@ -114,6 +122,9 @@ class AsyncWebSocket(Protocol):
     async def send_text(self, text: str) -> None:
         """As SyncWebSocket.send_text."""
 
+    async def ping(self) -> None:
+        """As SyncWebSocket.ping."""
+
     async def receive(self, timeout: Optional[float] = None) -> Union[bytes, str, None]:
         """As SyncWebSocket.receive; cancelling it loses nothing."""
 
@@ -133,7 +144,9 @@ class AsyncTransport(Protocol):
     ) -> AsyncContextManager[AsyncExchange]:
         """As SyncTransport.open."""
 
-    async def websocket(self, request: Request, protocols: Sequence[str] = ()) -> AsyncWebSocket:
+    async def websocket(
+        self, request: Request, protocols: Sequence[str] = (), *, largest: int = MAX_MESSAGE
+    ) -> AsyncWebSocket:
         """As SyncTransport.websocket."""
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from sandlot.wire.http import Head, Request
 from sandlot.wire.http1 import ResponseParser
 from sandlot.wire.http1_request import request_bytes
 from sandlot.wire.problems import error_from, readable
-from sandlot.wire.websocket import WebSocketError, agreed_protocol, handshake_fields
+from sandlot.wire.websocket import MAX_MESSAGE, WebSocketError, agreed_protocol, handshake_fields
 
 from .address import Address, parse_address
 from .conversation import Conversation, Source
@@ -113,7 +113,7 @@ class Courier:
         else:
             conversation.stream.close()
 
-    def talk(self, request: Request, protocols: Sequence[str]) -> Flow[Talk]:
+    def talk(self, request: Request, protocols: Sequence[str], largest: int = MAX_MESSAGE) -> Flow[Talk]:
         """Open a WebSocket. Raises the error that the server told when it refuses."""
         nonce = os.urandom(16)
         first = self._first(request, handshake_fields(nonce, protocols), is_websocket=True)
@@ -129,7 +129,7 @@ class Courier:
         except BaseException:
             conversation.stream.close()
             raise
-        return Talk(conversation.stream, self.address, protocol, conversation.parser.rest)
+        return Talk(conversation.stream, self.address, protocol, conversation.parser.rest, largest)
 
     def close(self) -> None:
         """Close what is kept; idempotent."""

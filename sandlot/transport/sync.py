@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Optional, Sequence, Union, cast
 
 from sandlot.wire.http import Head, Request
-from sandlot.wire.websocket import NORMAL, Close
+from sandlot.wire.websocket import MAX_MESSAGE, NORMAL, Close
 
 from .base import SyncTransport, SyncWebSocket
 from .conversation import Conversation
@@ -100,8 +100,10 @@ class SocketTransport:
         finally:
             self._courier.finish(conversation)
 
-    def websocket(self, request: Request, protocols: Sequence[str] = ()) -> SyncWebSocket:
-        return SocketTalk(drive(self._courier.talk(request, protocols)))
+    def websocket(
+        self, request: Request, protocols: Sequence[str] = (), *, largest: int = MAX_MESSAGE
+    ) -> SyncWebSocket:
+        return SocketTalk(drive(self._courier.talk(request, protocols, largest)))
 
     def close(self) -> None:
         self._courier.close()
@@ -145,6 +147,9 @@ class SocketTalk:
 
     def send_text(self, text: str) -> None:
         drive(self._talk.send(text))
+
+    def ping(self) -> None:
+        drive(self._talk.ping())
 
     def receive(self, timeout: Optional[float] = None) -> Union[bytes, str, None]:
         return drive(self._talk.receive(timeout))

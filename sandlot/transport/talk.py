@@ -11,6 +11,7 @@ from typing import Deque, Iterator, Optional, Union
 
 from sandlot.contracts.errors import Conflict, ConnectionLost, TimedOut
 from sandlot.wire.websocket import (
+    MAX_MESSAGE,
     NORMAL,
     Close,
     Message,
@@ -33,13 +34,20 @@ _MOST_WAITING = 65536  # bytes unsent, beyond which pings stay unanswered: who d
 class Talk:
     """Messages both ways. What is to be sent waits in one buffer, so frames never mix."""
 
-    def __init__(self, stream: Stream, address: Address, protocol: Optional[str], rest: bytes) -> None:
-        """Own *stream*, on which the handshake is done; *rest* came after it."""
+    def __init__(
+        self,
+        stream: Stream,
+        address: Address,
+        protocol: Optional[str],
+        rest: bytes,
+        largest: int = MAX_MESSAGE,
+    ) -> None:
+        """Own *stream*, on which the handshake is done; *rest* came after it. See base for *largest*."""
         self.protocol = protocol
         self.ending: Optional[Close] = None
         self._stream = stream
         self._address = address
-        self._reader = MessageReader()
+        self._reader = MessageReader(largest)
         self._messages: Deque[Union[bytes, str]] = deque()
         self._unsent = bytearray()
         self._sending = threading.Lock()
@@ -57,6 +65,14 @@ class Talk:
             raise ConnectionLost(f"the WebSocket to {self._address} is closed{self._why()}: open another")
         with self._held():
             self._queue(message)
+            yield from self._flush(None)
+
+    def ping(self) -> Flow[None]:
+        """Ask the server for a sign of life; what it answers is not told. Raises ConnectionLost."""
+        if self._has_said_goodbye or self._is_over or len(self._unsent) >= _MOST_WAITING:
+            return  # who does not read has enough to answer
+        with self._held():
+            self._queue(Ping())
             yield from self._flush(None)
 
     def receive(self, seconds: Optional[float]) -> Flow[Union[bytes, str, None]]:

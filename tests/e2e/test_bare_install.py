@@ -96,6 +96,12 @@ def test_base_names_are_there_and_newer_ones_say_what_they_need(bare: Bare) -> N
         assert newer.returncode == 0, newer.stderr
 
 
+def test_a_container_of_ipybox_says_what_it_needs(bare: Bare) -> None:
+    code = "import asyncio; from sandlot.compat import ipybox; asyncio.run(ipybox.ExecutionContainer().run())"
+    wanted = "needs Python 3.11 or later" if bare.version == "3.8" else "pip install 'sandlot[ipybox]'"
+    assert wanted in bare.run("-I", "-c", code).stderr
+
+
 def test_the_command_starts_and_says_its_version(bare: Bare) -> None:
     shown = bare.run("-I", bare.python.parent / "sandlot", "--version")
     assert (shown.returncode, shown.stdout.split()) == (0, ["sandlot", _version()]), shown.stderr

@@ -23,7 +23,7 @@ from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.spec import Mount
 
 from .. import inside
-from ..layout import ETC, MASKED, SHOWN_OF_ETC, SHOWN_WITH_NETWORK, Layout
+from ..layout import ETC, MASKED, SHOWN_OF_ETC, SHOWN_WITH_NETWORK, Layout, aliases
 
 AGENT = "/run/agent.pyz"
 WITHOUT = frozenset(
@@ -159,12 +159,19 @@ def _storage(shape: Shape) -> Iterator[str]:
 
 
 def _shown(shape: Shape) -> Iterator[str]:
+    for path, target in aliases(_taken(shape)):
+        yield from ("--symlink", target, path)
     for host, box in shape.binds:
         yield from ("--ro-bind", host, box)
     yield from ("--ro-bind", shape.agent, AGENT)
     for mount in shape.mounts:
         check_mount(mount)
         yield from ("--bind" if mount.writable else "--ro-bind", mount.source, str(mount.target))
+
+
+def _taken(shape: Shape) -> Iterator[str]:
+    yield from (box for _, box in shape.binds)
+    yield from (str(mount.target) for mount in shape.mounts)
 
 
 def _sealed(shape: Shape) -> Iterator[str]:

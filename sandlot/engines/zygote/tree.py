@@ -12,7 +12,7 @@ from sandlot.environments.environment import Environment
 from sandlot.walls.tree import Entry
 
 from .. import inside
-from ..layout import ETC, MASKED, SHOWN_OF_ETC, Layout
+from ..layout import ETC, MASKED, SHOWN_OF_ETC, Layout, aliases
 
 AGENT = "/run/agent.pyz"
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -49,6 +49,7 @@ def entries(environment: Environment, layout: Layout, agent: str) -> tuple[Entry
     return (
         *_directories(),
         *_system(layout),
+        *(("link", path, target) for path, target in aliases(bind.box for bind in environment.binds)),
         *(("file", path, content) for path, content in ETC.items()),
         *(("show", bind.box, str(bind.host)) for bind in environment.binds),
         ("show", AGENT, agent),

@@ -28,7 +28,7 @@ from sandlot.transport.base import (
     SyncWebSocket,
 )
 from sandlot.wire.http import Head, Request
-from sandlot.wire.websocket import NORMAL, Close
+from sandlot.wire.websocket import MAX_MESSAGE, NORMAL, Close
 
 Value = TypeVar("Value")
 GET = Request("GET", "/x")
@@ -81,6 +81,9 @@ class _WebSocket:
     def send_text(self, text: str) -> None:
         self._loop.run_until_complete(self._socket.send_text(text))
 
+    def ping(self) -> None:
+        self._loop.run_until_complete(self._socket.ping())
+
     def receive(self, timeout: Optional[float] = None) -> Union[bytes, str, None]:
         return self._loop.run_until_complete(self._socket.receive(timeout))
 
@@ -108,8 +111,10 @@ class _Transport:
         finally:
             self._loop.run_until_complete(_leave(opened))
 
-    def websocket(self, request: Request, protocols: Sequence[str] = ()) -> SyncWebSocket:
-        opening = self._transport.websocket(request, protocols)
+    def websocket(
+        self, request: Request, protocols: Sequence[str] = (), *, largest: int = MAX_MESSAGE
+    ) -> SyncWebSocket:
+        opening = self._transport.websocket(request, protocols, largest=largest)
         return _WebSocket(self._loop.run_until_complete(opening), self._loop)
 
     def close(self) -> None:

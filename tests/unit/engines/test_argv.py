@@ -58,6 +58,7 @@ def _has(argv: tuple[str, ...], *options: str) -> bool:
         ("--hostname", "sandlot"),
         ("--ro-bind", "/usr", "/usr"),
         ("--symlink", "usr/bin", "/bin"),
+        ("--symlink", "/workspace", "/app"),
         ("--ro-bind", "/lib64", "/lib64"),
         ("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"),
         ("--ro-bind", "/dev/null", "/proc/kcore"),
@@ -72,6 +73,11 @@ def _has(argv: tuple[str, ...], *options: str) -> bool:
 )
 def test_every_box_has(options: tuple[str, ...]) -> None:
     assert _has(_argv(), *options)
+
+
+def test_what_stands_at_the_other_name_of_the_workspace_goes_before_it() -> None:
+    assert "/app" not in _argv(binds=(("/app/python", "/app/python"),))
+    assert not _has(_argv(mounts=(Mount("/srv", PurePosixPath("/app")),)), "--symlink", "/workspace", "/app")
 
 
 def test_the_root_and_dev_are_sealed_after_everything_that_writes_to_them() -> None:

@@ -83,6 +83,12 @@ def test_the_host_is_shown_read_only_and_no_more_of_it_than_named() -> None:
     assert devices == {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")}
 
 
+def test_the_workspace_has_its_other_name_unless_something_stands_there() -> None:
+    assert ("link", "/app", "/workspace") in tree.entries(SCIENCE, MERGED, "/a")
+    there = replace(SCIENCE, binds=(Bind(Path("/app/venv"), "/app/venv"),))
+    assert all(kind != "link" for kind, path, _ in tree.entries(there, MERGED, "/a") if path == "/app")
+
+
 def test_a_merged_tree_is_linked_and_another_one_shown() -> None:
     assert ("link", "/bin", "usr/bin") in tree.entries(SCIENCE, MERGED, "/a")
     apart = tree.entries(SCIENCE, APART, "/a")

@@ -49,6 +49,8 @@ class ScriptedContext:
         self.ran: list[Cell] = []
         self.restarts = 0
         self.can_restart = True
+        self.may_restart = asyncio.Event()
+        self.may_restart.set()
         self._count = 0
         self._interrupted = asyncio.Event()
         self._answers: asyncio.Queue[str] = asyncio.Queue()
@@ -96,6 +98,7 @@ class ScriptedContext:
         self._interrupted.set()
 
     async def restart(self) -> None:
+        await self.may_restart.wait()
         self.restarts += 1
         if not self._died.done():
             self._died.set_result(ContextEnding(ContextEnd.CLOSED))

@@ -126,6 +126,23 @@ def test_a_dead_interpreter_is_started_anew_but_not_for_ever() -> None:
     run(story())
 
 
+def test_what_comes_after_a_death_runs_in_the_next_interpreter() -> None:
+    async def story() -> None:
+        async with served(revives=True) as box:
+            box.context.may_restart.clear()
+            died = await box.client.execute("die")
+            await box.client.until("execute_reply", died)
+            asked = await box.client.execute("print on")
+            aside = await box.client.send("kernel_info_request", {}, "control")
+            await box.client.until("kernel_info_reply", aside)
+            assert box.client.states[-1] == "restarting"
+            box.context.may_restart.set()
+            reply = await box.client.until("execute_reply", asked)
+            assert (reply.content["status"], box.context.restarts) == ("ok", 1)
+
+    run(story())
+
+
 def test_restart_gives_up_what_runs_and_what_waits() -> None:
     async def story() -> None:
         async with served() as box:

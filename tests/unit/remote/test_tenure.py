@@ -59,7 +59,7 @@ class Backend:
             raise self.answer
         yield self._told(request.method)
 
-    async def websocket(self, request: Request, protocols: Any = ()) -> Any:
+    async def websocket(self, request: Request, protocols: Any = (), *, largest: int = 0) -> Any:
         raise NotImplementedError
 
     async def close(self) -> None:

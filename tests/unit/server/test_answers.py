@@ -70,7 +70,7 @@ def test_the_document_lists_every_route_with_its_errors(server: RunningServer) -
                 problems = [code for code in operation["responses"] if int(code) >= 400 and code != "503"]
                 assert problems, (method, path)
                 kinds = {kind for code in problems for kind in operation["responses"][code]["content"]}
-                is_foreign = "sandbox_runtime" in operation["tags"]
+                is_foreign = not {"sandbox_runtime", "jupyter"}.isdisjoint(operation["tags"])
                 wanted = "application/json" if is_foreign else "application/problem+json"
                 assert kinds == {wanted}, (method, path)
 

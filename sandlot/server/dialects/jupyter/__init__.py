@@ -1,5 +1,5 @@
 """The Jupyter dialect: the kernel gateway's REST and WebSocket API. SPEC.md says by what."""
 
-from .routes import routes
+from .routes import routes, routes_within
 
-__all__ = ["routes"]
+__all__ = ["routes", "routes_within"]

@@ -7,7 +7,7 @@ import itertools
 import logging
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from sandlot.contracts.capability import Feature, require
@@ -73,9 +73,9 @@ class Held:
 class Kernels:
     """Makes, finds and ends kernels."""
 
-    def __init__(self, context: dialect.Context) -> None:
-        """There are none."""
-        self._context = context
+    def __init__(self, context: dialect.Context, within: str | None = None) -> None:
+        """There are none. All that come are of the one sandbox called *within*, unless that is None."""
+        self._context, self._within = context, within
         self._held: dict[tuple[str, str], Held] = {}
 
     def find(self, owner: str, name: str) -> Held:
@@ -92,6 +92,7 @@ class Kernels:
     async def make(self, owner: str, service: OwnService, wanted: Wanted) -> Held:
         """A new kernel, ready for requests. Raises as Service.reach, Contexts.open_context, policy.admit."""
         name = str(uuid.uuid4())
+        wanted = self._placed(wanted)
         sandbox = wanted.sandbox
         if sandbox is None:
             sandbox = f"kernel-{name}"
@@ -114,6 +115,13 @@ class Kernels:
         """End a kernel, and its sandbox when that was made for it; idempotent."""
         if self._forget(held, "the kernel was deleted"):
             await _cleared(held)
+
+    def _placed(self, wanted: Wanted) -> Wanted:
+        if self._within is None:
+            return wanted
+        if wanted.sandbox not in (None, self._within):
+            raise NotFound(f"there is one sandbox here, {self._within!r}, and {wanted.sandbox!r} is another")
+        return replace(wanted, sandbox=self._within)
 
     def _maker(self) -> Maker:
         session, numbers = uuid.uuid4().hex, itertools.count()

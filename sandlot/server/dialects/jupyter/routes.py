@@ -71,7 +71,15 @@ def operations(asked: Endpoints) -> tuple[Operation, ...]:
 
 def routes(context: Context) -> Dialect:
     """The dialect that notebook servers and ipybox's client speak."""
-    kernels = Kernels(context)
+    return _dialect(Kernels(context))
+
+
+def routes_within(context: Context, sandbox: str) -> Dialect:
+    """The same for kernels that all live in *sandbox*."""
+    return _dialect(Kernels(context, sandbox))
+
+
+def _dialect(kernels: Kernels) -> Dialect:
     table = operations(Endpoints(kernels))
     channels = WebSocketRoute(_KERNEL + "/channels", Channels(kernels).serve)
     return Dialect("jupyter", [*served(table), channels], paths(table), schemas.SHARED, PREFIX, errors.answer)
