@@ -105,7 +105,7 @@ class Kernel:
         try:
             waiting.put(Asked(message, reply))
         except Conflict as error:
-            await self._answer(Asked(message, reply), _refusal(message, error))
+            await self._answer(Asked(message, reply), told.refusal_of(message, error))
 
     async def interrupt(self) -> None:
         """Interrupt the cell that runs; state stays."""
@@ -186,7 +186,7 @@ class Kernel:
         try:
             answer = await self._answered(asked)
         except SandlotError as error:
-            answer = _refusal(message, error)
+            answer = told.refusal_of(message, error)
         await self._tell(told.status("idle"), message)
         await self._answer(asked, answer)
         if message.kind == _SHUTDOWN:
@@ -207,7 +207,7 @@ class Kernel:
         if message.channel == "shell" and kind == _EXECUTE:
             return Telling("execute_reply", await self._execute(asked))
         if kind in QUESTIONS and (message.channel == "shell" or kind == "kernel_info_request"):
-            return Telling(_reply_to(kind), await QUESTIONS[kind](self.context, content))
+            return Telling(told.reply_to(kind), await QUESTIONS[kind](self.context, content))
         if message.channel == "control" and kind == "interrupt_request":
             await self.interrupt()
             return Telling("interrupt_reply", {"status": "ok"})
@@ -290,14 +290,3 @@ class Kernel:
         if telling is not None:
             way = channel or asked.message.channel
             await asked.reply(self._maker.message(way, telling.kind, telling.content, asked.message))
-
-
-def _reply_to(kind: str) -> str:
-    return kind.removesuffix("_request") + "_reply"
-
-
-def _refusal(message: Message, error: SandlotError) -> Telling | None:
-    """What a request is told that came to nothing; None for what is no request."""
-    if not message.kind.endswith("_request"):
-        return None
-    return Telling(_reply_to(message.kind), told.refused(type(error).__name__, error.message))

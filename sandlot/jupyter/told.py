@@ -21,6 +21,9 @@ from sandlot.contracts.cells import (
     Streamed,
     Suggested,
 )
+from sandlot.contracts.errors import SandlotError
+
+from .message import Message
 
 Content = dict[str, Any]
 
@@ -116,6 +119,18 @@ class Outcome:
         if failure is None:
             return {"status": "ok", **count, **rest}
         return {"status": "error", **count, **error_of(failure), **rest}
+
+
+def reply_to(kind: str) -> str:
+    """The type of the reply to a request of the type *kind*."""
+    return kind.removesuffix("_request") + "_reply"
+
+
+def refusal_of(message: Message, error: SandlotError) -> Telling | None:
+    """What a request is told that came to nothing because of *error*; None for what is no request."""
+    if not message.kind.endswith("_request"):
+        return None
+    return Telling(reply_to(message.kind), refused(type(error).__name__, error.message))
 
 
 def refused(name: str, why: str) -> Content:
