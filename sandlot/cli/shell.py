@@ -98,7 +98,7 @@ async def _show(terminal: Terminal, writing: int) -> Exited:
         except ConnectionLost as lost:
             if not isinstance(terminal, AsyncRemoteTerminal) or not terminal.is_resumable:
                 raise
-            await _tell(writing, "the connection was lost: trying to come back; what is typed is dropped")
+            await _tell(writing, "the connection was lost: trying to come back; Ctrl-] three times gives up")
             missed = await _taken_up(terminal, lost)
             await _tell(writing, f"back again; {missed} bytes of output are lost" if missed else "back again")
             await terminal.resize(keyboard.size())

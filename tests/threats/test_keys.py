@@ -203,7 +203,9 @@ def test_t06_a_key_that_reads_changes_nothing(server: RunningServer) -> None:
     document = ask(server, "GET", "/openapi.json", **_bearer(reading)).json
     for path, item in document["paths"].items():
         for verb in set(item) - {"get"}:
-            target = path.format(id="a", exec="e", process="p", path="f", context="c", cell="d")
+            target = path.format(
+                id="a", exec="e", process="p", path="f", context="c", cell="d", checkpoint="k"
+            )
             answer = ask(server, verb.upper(), target, {}, **_bearer(reading))
             assert (answer.status, answer.json["code"]) == (403, "forbidden"), (verb, path)
     terminal = ask(server, "GET", "/v1/sandboxes/a/terminal", **HANDSHAKE, **_bearer(reading))

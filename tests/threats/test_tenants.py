@@ -56,7 +56,7 @@ def nothing_of_bob(server: RunningServer, bob: dict[str, str]) -> Iterator[None]
 
 @pytest.fixture
 def theirs(server: RunningServer, alice: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Names of what is alice's: a sandbox, a process, a streamed command that runs, a context, a cell."""
+    """Names of what is alice's: a sandbox, a process, a streamed command that runs, a context, a cell, a copy."""
     target = "/v1/sandboxes/theirs"
     assert ask(server, "PUT", target, {"ttlSeconds": 600}, **alice).status == 200
     assert ask(server, "PUT", f"{target}/files/content?path=secret", b"of alice", **alice).status == 200
@@ -68,12 +68,14 @@ def theirs(server: RunningServer, alice: dict[str, str]) -> Iterator[dict[str, s
         body = {"code": "secret = 'of alice'", "timeoutSeconds": 600}
         cell = ask(server, "POST", f"{target}/contexts/default/run", body, Accept=_SSE, **alice).body
         told = json.loads(cell.split(b"data: ")[1].split(b"\n")[0])
+        kept = ask(server, "POST", f"{target}/contexts/default/checkpoints", **alice).json
         yield {
             "id": "theirs",
             "process": process,
             "exec": found[1].decode(),
             "context": told["context"],
             "cell": told["cell"],
+            "checkpoint": kept["id"],
         }
     assert ask(server, "DELETE", target, **alice).status == 204
 
@@ -83,6 +85,7 @@ _BODIES = {
     "/mkdir": {"path": "a"}, "/move": {"path": "secret", "to": "b"},
     "/contexts": {}, "/run": {"code": "secret"}, "/answer": {"text": ""}, "/complete": {"code": "s"},
     "/inspect": {"code": "secret"}, "/is-complete": {"code": "1"},
+    "/fork": b"", "/checkpoints": b"", "/rollback": {"checkpoint": "3" * 32},
 }  # fmt: skip
 _QUERY = "?path=secret&src=/workspace&dest=/workspace"
 
@@ -104,7 +107,8 @@ def _every_verb(server: RunningServer, names: dict[str, str], key: dict[str, str
             )
             answers[f"{verb} {path}"] = ask(server, verb.upper(), path.format(**names) + _QUERY, body, **key)
     target = f"/v1/sandboxes/{names['id']}"
-    answers["terminal"] = ask(server, "GET", target + "/terminal", **HANDSHAKE, **key)
+    for place in ("/terminal", "/terminals/" + "4" * 32):
+        answers[place] = ask(server, "GET", target + place, **HANDSHAKE, **key)
     for media in (_SSE, "application/x-ndjson"):
         answers[media] = ask(server, "POST", target + "/exec", {"cmd": ["true"]}, Accept=media, **key)
     return answers
@@ -124,6 +128,7 @@ def test_t03_another_owners_sandbox_is_as_unknown_as_none_by_every_verb(
     server: RunningServer, theirs: dict[str, str], alice: dict[str, str], bob: dict[str, str]
 ) -> None:
     nobody = {"id": "nobody", "process": "987", "exec": "0" * 32, "context": "1" * 32, "cell": "2" * 32}
+    nobody["checkpoint"] = "3" * 32
     seen = _every_verb(server, theirs, bob)
     unknown = _every_verb(server, nobody, bob)
     assert {what for what, answer in seen.items() if answer.status != 404} == set()

@@ -170,8 +170,9 @@ def test_a_server_that_dies_is_told_and_the_terminal_given_back(
         before = shown.modes()
         shown.until(r"[$#] ")
         own_server.kill()
-        shown.until("sandlot: ")
-        assert (shown.ended(), shown.modes()) == (125, before)
+        shown.until("sandlot: the connection was lost")
+        shown.type("\x1d\x1d\x1d")
+        assert (shown.ended(), shown.modes()) == (128 + signal.SIGHUP, before)
 
 
 def test_local_sandboxes_and_a_server_of_the_same_place_exclude_each_other(
