@@ -56,7 +56,7 @@ def nothing_of_bob(server: RunningServer, bob: dict[str, str]) -> Iterator[None]
 
 @pytest.fixture
 def theirs(server: RunningServer, alice: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Names of what is alice's: a sandbox, a process, a streamed command that runs, a context, a cell, a copy."""
+    """Names of what is alice's: a sandbox, a process, a streamed command, a context, a cell, a checkpoint."""
     target = "/v1/sandboxes/theirs"
     assert ask(server, "PUT", target, {"ttlSeconds": 600}, **alice).status == 200
     assert ask(server, "PUT", f"{target}/files/content?path=secret", b"of alice", **alice).status == 200
