@@ -153,6 +153,7 @@ def test_ctrl_c_interrupts_and_what_was_asked_is_answered(shown: Screen) -> None
     shown.until("KeyboardInterrupt")
     shown.until(r"In \[3\]: ")
     shown.type("half a li")
+    shown.until("half a li")  # a signal is not heard by Python's readline while it takes a key in
     shown.type("\x03")
     shown.until(r"In \[3\]: ")
     shown.type("name = input('who' + '? '); kept, name\n")
