@@ -98,6 +98,7 @@ class Process:
         self._taps: List[Tap] = []
         self._alarms: List[Timer] = []
         self._last_words: Optional[Timer] = None
+        self._is_told = False
 
     @property
     def is_over(self) -> bool:
@@ -165,8 +166,11 @@ class Process:
     # What its taps are told, and pass on.
 
     def room(self) -> int:
-        """As much as the audience has."""
-        return self._audience.room()
+        """As much as the audience has; none before it was told that the command runs, or why not.
+
+        A program may write much before a busy supervisor comes to say that it was started.
+        """
+        return self._audience.room() if self._is_told else 0
 
     def output(self, kind: int, data: bytes) -> None:
         """Pass output on."""
@@ -187,10 +191,13 @@ class Process:
             self._failure = Refusal(report["failed"]["code"], report["failed"]["message"])
         else:
             self._ended = report["ended"]
+        if not self._is_told:
+            self._is_told = True
+            self.roomy()
 
     def gone(self) -> None:
         """None of its processes is left."""
-        self._care = None
+        self._care, self._is_told = None, True
         self._over(self)
         for alarm in self._alarms:
             alarm.cancel()
