@@ -27,13 +27,20 @@ class Screen:
         self._seen = b""
         self.running = running
 
-    def until(self, pattern: str) -> str:
-        """Read until *pattern* is seen; what it matched. What comes before is forgotten."""
+    def until(self, pattern: str, again: str = "") -> str:
+        """Read until *pattern* is seen; what it matched. What comes before is forgotten.
+
+        *again* are keys to press whenever nothing comes for a second.
+        """
         deadline = time.monotonic() + _PATIENCE
         while not (found := re.search(pattern.encode(), self._seen)):
-            if not select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            left = max(0.0, deadline - time.monotonic())
+            if select.select([self._ours], [], [], min(left, 1.0) if again else left)[0]:
+                self._seen += os.read(self._ours, 4096)
+            elif again and left:
+                self.type(again)
+            else:
                 raise AssertionError(f"{pattern!r} did not come: {self._seen!r}")
-            self._seen += os.read(self._ours, 4096)
         self._seen = self._seen[found.end() :]
         return found.group().decode()
 
