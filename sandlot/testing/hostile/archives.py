@@ -37,14 +37,14 @@ CASES = tuple(
                 "10 GB of zeros in a few megabytes",
                 plays.zeros,
                 careless(plays.zeros_unbounded),
-                seconds=40.0,
+                seconds=120.0,
             ),
             Case(
                 "Z09",
                 "a million members",
                 plays.million,
                 no_wall("refused at the bound, long before the end"),
-                seconds=40.0,
+                seconds=120.0,
             ),
             Case(
                 "Z15",

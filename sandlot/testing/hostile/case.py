@@ -129,7 +129,7 @@ class Case:
     needs: Feature = Feature.NOTHING
     judge: Judge = by_findings
     expected: Mapping[str, Verdict] = field(default_factory=dict)
-    seconds: float = 20.0
+    seconds: float = 60.0
     """Deadline of one play; the attack must have its end long before."""
 
     def verdict_for(self, engine: str, isolation: Isolation, features: Feature, host: str) -> Verdict:

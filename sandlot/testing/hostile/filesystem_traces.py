@@ -15,6 +15,9 @@ from .case import Finding, Outcome, Play
 from .filesystem_plays import WORKSPACE, drain, empty_tar, one_chunk, refused
 from .stage import Stage
 
+_BOUNDED = 10.0
+"""Seconds within which a tree is removed, whatever a program made of it."""
+
 _NAMES = (
     "new\nline",
     "-rf",
@@ -68,9 +71,9 @@ async def odd_names(stage: Stage) -> Outcome:
 
 async def deep(stage: Stage) -> Outcome:
     """F10: the tree is deleted in bounded time by the interface; another is left for the box's end."""
-    outcome = await stage.attack("files_inside:dig", depth=10_000, timeout=20.0)
+    outcome = await stage.attack("files_inside:dig", depth=10_000)
     box = files(stage.box)
-    await asyncio.wait_for(box.remove(WORKSPACE / "deep", recursive=True), 10)
+    await asyncio.wait_for(box.remove(WORKSPACE / "deep", recursive=True), _BOUNDED)
     listed = [entry["name"] async for entry in box.list(WORKSPACE)]
     again = await stage.attack("files_inside:dig", depth=2000)
     gone = Finding("the deep tree is still there", "deep" in listed, str(listed))
@@ -132,7 +135,7 @@ async def closed_tree(stage: Stage) -> Outcome:
     """F16: deleting works all the same, by the interface and at the box's end."""
     outcome = await stage.attack("files_inside:close_everything")
     box = files(stage.box)
-    await asyncio.wait_for(box.remove(WORKSPACE / "closed", recursive=True), 10)
+    await asyncio.wait_for(box.remove(WORKSPACE / "closed", recursive=True), _BOUNDED)
     listed = [entry["name"] async for entry in box.list(WORKSPACE)]
     await stage.attack("files_inside:close_everything")
     return outcome.plus(Finding("the closed tree is still there", "closed" in listed, str(listed)))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from .case import Finding, Outcome
-from .stage import Stage
+from .stage import PATIENCE, Stage
 
 
 async def fuzz(stage: Stage) -> Outcome:
     """K12: half the time for system calls, half for ioctls; then the kernel's log is read, where we may."""
     before = _kernel_log()
     seconds = stage.fuzz_seconds / 2
-    calls = await stage.attack("fuzz:system_calls", timeout=seconds + 10, fuzz_seconds=seconds)
-    ioctls = await stage.attack("fuzz:ioctls", timeout=seconds + 10, fuzz_seconds=seconds)
+    calls = await stage.attack("fuzz:system_calls", timeout=seconds + PATIENCE, fuzz_seconds=seconds)
+    ioctls = await stage.attack("fuzz:ioctls", timeout=seconds + PATIENCE, fuzz_seconds=seconds)
     added = [line for line in _kernel_log()[len(before) :] if any(word in line for word in _ALARMING)]
     both = Outcome(
         calls.alive and ioctls.alive, calls.finished and ioctls.finished, calls.findings, ioctls.result

@@ -78,14 +78,14 @@ async def memory_of_the_one_before(stage: Stage) -> Outcome:
     left = await stage.attack("residue:leave_in_memory", mark=mark)
     await stage.box.close()
     async with another(stage) as following:
-        found = await following.attack("residue:find_in_memory", digest=_digest(mark), timeout=15.0)
+        found = await following.attack("residue:find_in_memory", digest=_digest(mark))
     return _all_of((left, found), found.findings)
 
 
 async def memory_of_ones_own(stage: Stage) -> Outcome:
     """Control of I06: in one process the marker is found."""
     mark = f"leftover-{secrets.token_hex(16)}"
-    return await stage.attack("residue:find_in_its_own", mark=mark, digest=_digest(mark), timeout=15.0)
+    return await stage.attack("residue:find_in_its_own", mark=mark, digest=_digest(mark))
 
 
 def _digest(mark: str) -> str:

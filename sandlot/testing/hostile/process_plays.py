@@ -13,7 +13,7 @@ from sandlot.testing.host_processes import descendants, read_process
 from sandlot.testing.suite import NAP, collect, python, shell, stop
 
 from .case import Finding, Outcome
-from .stage import Stage
+from .stage import PATIENCE, Stage
 
 
 async def kill_others(stage: Stage) -> Outcome:
@@ -136,7 +136,7 @@ async def every_end(stage: Stage) -> Outcome:
     outcome = await stage.attack("files_inside:nothing")
     found = []
     for code, reason, exit_code in _ENDS:
-        result = await collect(stage.box, python(code, timeout=Seconds(5)))
+        result = await collect(stage.box, python(code, timeout=Seconds(PATIENCE)))
         wrong = (
             result.reason is Reason.TIMEOUT
             if reason is None

@@ -11,7 +11,7 @@ from sandlot.testing import leaks
 from sandlot.testing.suite import collect, shell, stop
 
 from .case import Finding, Outcome
-from .stage import Stage
+from .stage import PATIENCE, Stage
 
 _MIB = 2**20
 _KINDS = (
@@ -120,7 +120,7 @@ async def flood(stage: Stage) -> Outcome:
 
 async def unbounded(stage: Stage) -> Outcome:
     """Control of R05: with a limit far above, far more comes."""
-    command = shell("head -c 64000000 /dev/zero", output_limit=Bytes(128 * _MIB), timeout=Seconds(20))
+    command = shell("head -c 64000000 /dev/zero", output_limit=Bytes(128 * _MIB), timeout=Seconds(PATIENCE))
     result = await collect(stage.box, command)
     return Outcome(True, True, (Finding("far more was kept", len(result.stdout) > _MIB),), result)
 
@@ -136,7 +136,9 @@ async def fill_disk(stage: Stage) -> Outcome:
 async def interleave(stage: Stage) -> Outcome:
     """R10: counted here, line by line."""
     lines = 100_000
-    outcome = await stage.attack("resources_machine:interleave", lines=lines, output=8 * _MIB, timeout=30.0)
+    outcome = await stage.attack(
+        "resources_machine:interleave", lines=lines, output=8 * _MIB, timeout=2 * PATIENCE
+    )
     result = outcome.result
     assert result is not None
     out = [line for line in result.stdout.split(b"\n") if line.startswith(b"o")]

@@ -38,7 +38,7 @@ CASES = (
         lifted(_MEMORY_LIFTED),
         spec=_MEMORY,
         needs=Feature.LIMIT_MEMORY,
-        seconds=40.0,
+        seconds=120.0,
     ),
     Case(
         "R03",
@@ -93,7 +93,7 @@ CASES = (
         "stdout and stderr, 100,000 lines each in turn",
         plays.interleave,
         no_wall("each stream keeps its order and loses nothing"),
-        seconds=40.0,
+        seconds=120.0,
     ),
     Case(
         "R11",
@@ -125,7 +125,7 @@ CASES = (
     Case(
         "R15",
         "timers, watches, queues, keys and other objects of the kernel",
-        play("resources_kernel:kernel_objects", objects=200_000, timeout=15.0),
+        play("resources_kernel:kernel_objects", objects=200_000),
         no_wall("each kind ends at a limit of the box, or of the kernel for its user"),
     ),
 )

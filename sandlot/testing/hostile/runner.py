@@ -17,6 +17,9 @@ from . import canary
 from .case import Case, Finding, Outcome, Play, Verdict
 from .stage import Stage
 
+_HEALTHY = 5.0
+"""Seconds within which a box answers that lives beside the attacked one."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -168,5 +171,5 @@ async def _health(sibling: Box) -> Finding:
     began = time.monotonic()
     result = await collect(sibling, shell("echo well"))
     seconds = time.monotonic() - began
-    ill = result.stdout != b"well\n" or seconds > 5
+    ill = result.stdout != b"well\n" or seconds > _HEALTHY
     return Finding("a sibling box answers", ill, f"{result.stdout!r} after {seconds:.2f} s")

@@ -23,6 +23,8 @@ from .case import Finding, Outcome, Play
 
 PROGRAMS = "sandlot.testing.hostile.programs"
 _LONGEST_NOTE = 300
+PATIENCE = 30.0
+"""Seconds for an attack that ends by itself, so that a machine ten times slower comes to its end."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Stage:
         program: str,
         told: Mapping[str, Any] | None = None,
         *,
-        timeout: float = 10.0,
+        timeout: float = PATIENCE,
         output: int = 2**20,
         **more: Any,
     ) -> Outcome:
@@ -66,7 +68,7 @@ class Stage:
         program: str,
         told: Mapping[str, Any] | None = None,
         *,
-        timeout: float = 10.0,
+        timeout: float = PATIENCE,
         output: int = 2**20,
         **more: Any,
     ) -> Command:

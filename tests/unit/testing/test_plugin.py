@@ -58,6 +58,11 @@ def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[s
         "no:cacheprovider",
         "-p",
         "no:randomly",
+        # None of these tests needs them, and they take most of such a session's time.
+        "-p",
+        "no:schemathesis",
+        "-p",
+        "no:hypothesispytest",
         "test_it.py",
         *options,
     ]

@@ -16,6 +16,7 @@ from .calls import prctl
 from .report import TEMPORARY, WORKSPACE, Found, broke, facts, held, judge, refused, say
 
 _ST_NOSUID = 2
+_CHAIN = 100
 
 
 def plant_links() -> Iterator[Found]:
@@ -124,18 +125,19 @@ def careless_fifo() -> Iterator[Found]:
 
 
 def dig() -> Iterator[Found]:
-    """A very deep directory. Landlock walks up from each new one, so that this takes seconds."""
-    depth = facts()["depth"]
-    start = os.getcwd()
-    os.mkdir(f"{WORKSPACE}/deep")
-    os.chdir(f"{WORKSPACE}/deep")
-    for _ in range(depth):
-        os.mkdir("d")
-        os.chdir("d")
-    with open("bottom", "w") as file:
+    """A very deep directory: chains of a hundred, each put below the next.
+
+    To walk down instead takes seconds, for Landlock walks up from each new directory.
+    """
+    top, chain = f"{WORKSPACE}/deep", "/".join("d" * _CHAIN)
+    os.mkdir(top)
+    with open(f"{top}/bottom", "w") as file:
         file.write("deep")
-    os.chdir(start)
-    yield held(f"{depth} directories deep")
+    for _ in range(facts()["depth"] // _CHAIN):
+        os.rename(top, f"{WORKSPACE}/grown")
+        os.makedirs(f"{top}/{os.path.dirname(chain)}")
+        os.rename(f"{WORKSPACE}/grown", f"{top}/{chain}")
+    yield held(f"{facts()['depth']} directories deep")
 
 
 def careless_delete() -> Iterator[Found]:
