@@ -8,6 +8,7 @@ from typing import Any
 
 from sandlot import settings
 from sandlot.contracts.capability import Feature, Viability
+from sandlot.environments import native
 from sandlot.local.asked import environment_of
 from sandlot.local.examine import Examination, examine
 
@@ -38,6 +39,7 @@ def _document(found: Examination, chosen: settings.Settings) -> dict[str, Any]:
     return {
         "default": found.default,
         "environment": environment_of(chosen),
+        "firstProcess": {"compiled": native.library().path is not None, "why": native.library().why},
         "engines": [_entry(viability) for viability in found.engines],
     }
 
@@ -65,8 +67,14 @@ def _words(found: Examination, chosen: settings.Settings) -> None:
         render.table([("  " + name, text) for name, text in rows])
         print()
     print(f"environment: {environment_of(chosen)}")
+    print(f"first process of a box: {_first_process()}")
     if not found.default:
         print("no engine reaches isolation namespace here: see the remedies above")
+
+
+def _first_process() -> str:
+    found = native.library()
+    return found.why if found.path is not None else f"an interpreter, which costs more ({found.why})"
 
 
 def _proven(found: Viability) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -29,13 +30,19 @@ class Feature(enum.Flag):
     CONTEXTS = enum.auto()
 
 
+@functools.lru_cache(maxsize=64)  # asking an enum for its members takes longer than all else that is told
+def names_of(features: Feature) -> Tuple[str, ...]:
+    """The names of the single features among *features*."""
+    return tuple(each.name for each in Feature if each.value and each.name and each in features)
+
+
 def require(wanted: Feature, offered: Feature, *, engine: str, hint: str = "") -> None:
     """Raise Unsupported unless every feature of *wanted* is among those *offered*."""
-    missing = wanted & ~offered
-    if missing:
-        names = ", ".join(sorted(f.name.lower() for f in Feature if f.value and f in missing and f.name))
-        advice = hint or "choose another engine (sandlot doctor lists them)"
-        raise Unsupported(f"engine {engine} cannot enforce or do {names} here: {advice}")
+    if wanted in offered:
+        return
+    names = ", ".join(sorted(name.lower() for name in names_of(wanted & ~offered)))
+    advice = hint or "choose another engine (sandlot doctor lists them)"
+    raise Unsupported(f"engine {engine} cannot enforce or do {names} here: {advice}")
 
 
 @dataclass(frozen=True)

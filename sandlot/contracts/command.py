@@ -46,7 +46,7 @@ class Command:
     background: bool = False
     output_limit: Optional[Bytes] = None
     """Bytes kept per stream; None means the sandbox's limit."""
-    last: bool = False
+    last: bool = field(default=False, compare=False)
     """Nothing will be asked of the box after it, so nothing need be made ready for another command."""
     handler: Optional[Handler] = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Any, AsyncIterable, AsyncIterator, Mapping, Optional, Tuple
+from typing import Any, AsyncIterable, AsyncIterator, Callable, Mapping, Optional, Tuple
 
 try:
     from typing import Protocol
@@ -80,8 +80,12 @@ class Box(Protocol):
 class Parked(Protocol):
     """A box made ahead of any request: nothing of a user has run in it. It is claimed once or discarded."""
 
-    async def ended(self) -> None:
-        """Wait until it is gone, whoever brought that about; once gone, returns at once."""
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is left of it."""
+
+    def when_gone(self, callback: Callable[[], object]) -> None:
+        """Call *callback* once it is gone, whoever brought that about; soon when it is gone already."""
 
     async def discard(self) -> None:
         """End it unclaimed; idempotent; nothing is left."""

@@ -63,6 +63,7 @@ class Result:
 
     def to_json(self) -> Dict[str, Any]:
         """The reply of `POST /v1/run`: camelCase, text, milliseconds. `result` is there when one came."""
+        used = self.metrics
         return {
             "exitCode": self.exit_code,
             "signal": self.signal,
@@ -70,13 +71,13 @@ class Result:
             "stdout": self.text,
             "stderr": self.errors,
             "truncated": {"stdout": self.stdout_truncated, "stderr": self.stderr_truncated},
-            "durationMs": round(self.duration * 1000, 3),
-            "cpuMs": round(self.cpu_seconds * 1000, 3),
+            "durationMs": used["duration_ms"],
+            "cpuMs": used["cpu_time_ms"],
             "memoryPeakBytes": self.memory_peak,
             "metrics": {
-                "durationMs": self.metrics["duration_ms"],
-                "cpuTimeMs": self.metrics["cpu_time_ms"],
-                "memoryPeakMb": self.metrics["memory_peak_mb"],
+                "durationMs": used["duration_ms"],
+                "cpuTimeMs": used["cpu_time_ms"],
+                "memoryPeakMb": used["memory_peak_mb"],
             },
             "engine": self.engine,
             "isolation": self.isolation.name.lower(),

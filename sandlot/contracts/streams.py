@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import AsyncGenerator, AsyncIterator, TypeVar
+from collections import abc
+from typing import AsyncContextManager, AsyncIterator, Generic, TypeVar
 
 Value = TypeVar("Value")
 
 
-@asynccontextmanager
-async def ended(iterator: AsyncIterator[Value]) -> AsyncIterator[AsyncIterator[Value]]:
+def ended(iterator: AsyncIterator[Value]) -> AsyncContextManager[AsyncIterator[Value]]:
     """*iterator* for the length of a block; its clean-up is awaited, also when it was not used up."""
-    try:
-        yield iterator
-    finally:
+    return _Ended(iterator)
+
+
+class _Ended(Generic[Value]):
+    def __init__(self, iterator: AsyncIterator[Value]) -> None:
+        self._iterator = iterator
+
+    async def __aenter__(self) -> AsyncIterator[Value]:
+        return self._iterator
+
+    async def __aexit__(self, *_why: object) -> None:
         # The protocols promise an iterator; a generator besides holds something alive until it is closed.
-        if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()
+        if isinstance(self._iterator, abc.AsyncGenerator):
+            await self._iterator.aclose()

@@ -18,6 +18,7 @@ from sandlot.contracts.errors import EngineUnavailable, PoolExhausted, SandlotEr
 from sandlot.contracts.spec import Isolation, SandboxSpec
 
 from . import registry
+from .latest import Latest
 
 MOST_FAILURES = 3
 """Boxes in a row an engine may fail to make before others are asked first."""
@@ -75,6 +76,7 @@ class FailoverEngine:
             name: _Member(level, make, without.get(name, Feature.NOTHING))
             for name, (level, make) in makers.items()
         }
+        self._ranked = Latest(self._ranking)
 
     @classmethod
     def installed(cls, pooled: Pooled | None = None, *, is_brief: bool = False) -> FailoverEngine:
@@ -140,12 +142,16 @@ class FailoverEngine:
         return {name: member.isolation for name, member in self._members.items()}
 
     def _order(self, spec: SandboxSpec) -> list[str]:
-        now = _now()
+        names, now = self._ranked(spec), _now()
+        resting = [name for name in names if self._members[name].is_resting(now)]
+        return [name for name in names if name not in resting] + resting if resting else names
+
+    def _ranking(self, spec: SandboxSpec) -> list[str]:
         ranked = registry.ranking(spec, self._levels)
         able = [name for name in ranked if registry.suffices(spec, self._members[name].lacks)]
         names = [spec.engine, *able] if spec.engine in ranked and spec.engine not in able else able or ranked
         is_late = self._late - {spec.engine}
-        return sorted(names, key=lambda name: (self._members[name].is_resting(now), name in is_late))
+        return sorted(names, key=lambda name: name in is_late)
 
     def _engine(self, name: str) -> Engine:
         member = self._members[name]

@@ -160,14 +160,20 @@ class KeptLife:
     async def ended(self) -> Death:
         return death_of(await self._kept.exit, self._launcher)
 
+    def counted(self) -> Usage | None:
+        told = self._kept.ending or self._kept.counted()
+        if told is None:
+            return None
+        self._last = _usage(told)
+        return self._last
+
     async def usage(self) -> Usage:
-        if self._kept.ending is None:
+        if self.counted() is None:
             try:
                 self._last = _usage(await self._kept.consumption())
-            except SandlotError:
-                return self._last  # the keeper is gone, and nobody counts any more
-        if self._kept.ending is not None:
-            self._last = _usage(self._kept.ending)
+            except SandlotError:  # the keeper is gone, and nobody counts any more
+                return self._last
+            self.counted()  # it may have ended meanwhile
         return self._last
 
 

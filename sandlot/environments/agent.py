@@ -6,19 +6,17 @@ without compression, so starting it needs neither the compiler nor zlib.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
 import subprocess
-import time
 from pathlib import Path
 
 from sandlot import settings
 from sandlot.contracts.errors import StartFailed
 
 from .environment import Environment
-from .storage import shared_folder, write_whole
+from .storage import retire, shared_folder, write_whole
 
 _PACKAGE = Path(__file__).parent.parent
 _SHIPPED = {
@@ -33,12 +31,12 @@ _SHIPPED = {
         "frames",
         "frozen",
         "json_object",
+        "order",
         "tar_header",
         "tar_writer",
     ),
 }
 """The agent's rooms, and which modules of each: the rest of `wire` is the HTTP API's."""
-_WEEK = 7 * 86400.0
 _DEADLINE = 60.0  # seconds to compile about forty small files on a machine under load
 
 _MAIN = "from sandlot.guest.__main__ import main\nraise SystemExit(main())\n"
@@ -69,13 +67,16 @@ def command(environment: Environment, archive: str = "/run/agent.pyz") -> tuple[
     return environment.interpreter, "-I", "-S", "-c", start.format(archive)
 
 
-def zygote_command(environment: Environment, archive: str, nest: str) -> tuple[str, ...]:
-    """The argv that starts a zygote, with the agent shown at *archive*; *nest* as guest.nest reads it."""
+def zygote_command(environment: Environment, archive: str, nest: str, library: str) -> tuple[str, ...]:
+    """The argv that starts a zygote, with the agent shown at *archive*; *nest* as guest.nest reads it.
+
+    library: where the file of `native.library` is shown, or nothing.
+    """
     start = (
         "import sys; sys.path.insert(0, {!r}); from sandlot.guest.__main__ import zygote;"
-        " zygote({!r}, sys.argv[1])"
+        " zygote({!r}, sys.argv[1], {!r})"
     )
-    return environment.interpreter, "-I", "-S", "-c", start.format(archive, archive), nest
+    return environment.interpreter, "-I", "-S", "-c", start.format(archive, archive, library), nest
 
 
 def archive_for(environment: Environment, data: Path | None = None) -> Path:
@@ -87,16 +88,8 @@ def archive_for(environment: Environment, data: Path | None = None) -> Path:
     kept = agents / f"agent-{environment.tag}-{_digest()[:32]}.pyz"
     if not kept.exists():
         write_whole(kept, _compiled(environment.host_interpreter), once=True)
-        _retire(agents, kept)
+        retire(kept, "agent-*.pyz")
     return kept
-
-
-def _retire(agents: Path, kept: Path) -> None:
-    """Delete the agents of other versions that nobody made for a week; who still needs one makes it again."""
-    for old in agents.glob("agent-*.pyz"):
-        with contextlib.suppress(FileNotFoundError):
-            if old != kept and time.time() - old.stat().st_mtime > _WEEK:
-                old.unlink()
 
 
 def sources() -> dict[str, str]:

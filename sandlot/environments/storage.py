@@ -9,12 +9,14 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sandlot.contracts.errors import StartFailed
 
 _ASIDE = ".aside-"
+_WEEK = 7 * 86400.0
 
 
 def write_whole(path: Path, content: bytes, *, once: bool = False) -> None:
@@ -39,6 +41,17 @@ def write_whole(path: Path, content: bytes, *, once: bool = False) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise StartFailed(f"{path} cannot be written: {cause.strerror}; free some space") from cause
+
+
+def retire(kept: Path, pattern: str) -> None:
+    """Delete *kept*'s predecessors, files beside it that match *pattern*, when nobody made them for a week.
+
+    Who still needs one makes it again.
+    """
+    for old in kept.parent.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            if old != kept and time.time() - old.stat().st_mtime > _WEEK:
+                old.unlink()
 
 
 def shared_folder(path: Path) -> Path:

@@ -37,26 +37,26 @@ def main(archive: str = "") -> None:
     runner.run(*program, archive or _archive())
 
 
-def zygote(archive: str, nest: str) -> None:
-    """Serve the keeper on descriptor 0 as a zygote; *nest* is the JSON of `nest.Nest`.
+def zygote(archive: str, nest: str, library: str = "") -> None:
+    """Serve the keeper on descriptor 0 as a zygote; *nest* and *library* as zygote.serve.
 
     Each box leaves the zygote's frames, and each program those of its box, before it starts.
     """
     gc.disable()
-    from . import parked, runner
+    from . import runner
     from .payload import Handover
     from .zygote import Born, serve
 
     try:
-        serve(nest, archive)
+        serve(nest, archive, library)
     except Born as born:
-        box = born.mould, born.descriptors
+        newborn = born.newborn
     del Born, serve
     try:
-        os._exit(parked.serve(*box))
+        os._exit(newborn.serve())
     except Handover as handover:
         program = handover.program
-    del Handover, box, parked
+    del Handover, newborn
     runner.run(*program, archive)
 
 

@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 
-from ..wire import frames
+from ..wire import frames, order
 from ..wire.frames import FrameError, Kind
 from . import greeting
 from .loop import READ, Loop
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..wire.frames import Frame
     from .greeting import Box
     from .streams import Conversation
+    from .takeover import Course
 
 _IN, _OUT = 0, 1
 _READ_SIZE = 2**16  # what a pipe holds; malloc maps and unmaps anything above 128 KiB
@@ -56,13 +57,25 @@ def serve_parked(box: Box, own: List[str], hello: Dict[str, Any], report: Callab
     return _guarded(greet)
 
 
-def _guarded(greet: Callable[[frames.FrameDecoder], Tuple[Optional[Box], List[Frame]]]) -> int:
+def resume(box: Box, course: Course) -> int:
+    """As `serve`, for a *box* that somebody else was the agent of so far."""
+    os.umask(_UMASK)
+    return _guarded(lambda decoder: (box, decoder.feed(course.heard)), course)
+
+
+def _guarded(
+    greet: Callable[[frames.FrameDecoder], Tuple[Optional[Box], List[Frame]]],
+    course: Optional[Course] = None,
+) -> int:
     decoder = frames.FrameDecoder(accept=frames.FROM_HOST)
     try:
         box, early = greet(decoder)
         if box is None:
             return 0
-        Agent(box, decoder).serve(early)
+        agent = Agent(box, decoder)
+        if course is not None:
+            agent.resume(course)
+        agent.serve(early)
     except FrameError as error:
         _complain(f"the host broke the protocol: {error}")
         return _PROTOCOL_BROKEN
@@ -87,6 +100,16 @@ class Agent:
         self._streams: Dict[int, Conversation] = {}
         self._latest = 0
         self._serving = True
+
+    def resume(self, course: Course) -> None:
+        """Go on where another agent of the box was."""
+        self._latest = course.latest
+        self.outbox.resume(course.unsaid)
+        self._verbs.resume(course.commands)
+        if course.run is not None:
+            stream = Stream(course.run.stream, self.outbox, self._forget)
+            stream.window.spend(frames.INITIAL_CREDIT - course.run.credit)
+            self._streams[stream.number] = self._verbs.resumed(stream, course.run)
 
     def serve(self, early: List[Frame]) -> None:
         """Answer until the channel ends; then nothing that was started is left. Raises FrameError."""
@@ -131,10 +154,13 @@ class Agent:
     def _receive(self, frame: Frame) -> None:
         if frame.kind == Kind.HELLO:
             raise FrameError("a second HELLO")
-        if frame.kind == Kind.CLAIM:
-            self._box.claim(frames.parse_json(frame.payload))
+        if frame.kind == Kind.MOVED:
+            self._box.moved()
             return
-        if frame.kind == Kind.OPEN:
+        if frame.kind == Kind.CLAIM:
+            self._box.claim(order.limits_of(frame.payload))
+            return
+        if frame.kind in (Kind.OPEN, Kind.ORDER):
             self._open(frame)
             return
         conversation = self._streams.get(frame.stream)
@@ -146,13 +172,18 @@ class Agent:
             raise FrameError("a request before the box was claimed")
         if frame.stream <= self._latest or frame.stream % 2 == 0:
             raise FrameError(f"stream {frame.stream} cannot be opened after {self._latest}")
-        request = frames.parse_json(frame.payload)
+        request = frames.parse_json(frame.payload) if frame.kind == Kind.OPEN else order.parse(frame.payload)
         self._latest = frame.stream
         stream = Stream(frame.stream, self.outbox, self._forget)
         try:
             if len(self._streams) >= _MOST_STREAMS:
                 raise Refusal("failed", f"{_MOST_STREAMS} requests are already open; finish some first")
-            self._streams[frame.stream] = conversation = self._verbs.conversation(stream, request)
+            conversation = (
+                self._verbs.ordered(stream, request)
+                if isinstance(request, order.Order)
+                else self._verbs.conversation(stream, request)
+            )
+            self._streams[frame.stream] = conversation
             conversation.start()
         except Refusal as refusal:
             stream.fail(refusal)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from .passing import Passing
     from .reaper import Reaper
     from .run_request import RunRequest
-    from .spare import Order, Spare
+    from .spare import Spare
     from .supervised import Supervised
+    from .takeover import Underway
 
     class Patron(Protocol):
         """Whose command it is."""
@@ -72,13 +73,12 @@ class Attended:
 
     def begin(
         self,
-        order: Order,
+        message: bytes,
         request: RunRequest,
-        limits: Optional[Dict[str, int]],
         patron: Patron,
         over: Callable[[], None],
     ) -> None:
-        """Give the order; everything else is told to *patron*. *over* is called last."""
+        """Give the order, as wire.order.message; all else is told to *patron*. *over* is called last."""
         self._patron, self._over = patron, over
         if self.stdin is None:
             os.close(self._spare.stdin)
@@ -87,9 +87,20 @@ class Attended:
         self._reaper.expect(self.pid, self._died)
         self._loop.watch(self._spare.reports, READ, self._listen)
         orders = Feed(self._loop, self._spare.orders, None)
-        orders.put_all(order.encoded(limits))
-        if request.timeout is not None:
-            self._deadline = self._loop.after(request.timeout, lambda: self._kill("timeout"))
+        orders.put_all(message)
+        self._bound(request.timeout)
+
+    def resume(self, underway: Underway, patron: Patron, over: Callable[[], None]) -> None:
+        """Go on with one that was given its order, and has started, before this agent came."""
+        self._patron, self._over = patron, over
+        self._begun, self._cpu = underway.begun, underway.cpu
+        ended = underway.ended
+        if ended is not None:
+            self._loop.soon(lambda: self._conclude(ended))
+            return
+        self._reaper.expect(self.pid, self._died)
+        timeout = underway.order.timeout
+        self._bound(None if timeout is None else max(0.0, self._begun + timeout - now()))
 
     def order(self, number: int) -> None:
         """A signal for the main process and its group, or supervisor.KILL."""
@@ -122,6 +133,10 @@ class Attended:
             self._patron.heard({"failed": json_object.parse(complaint)})
         elif ready:
             self._patron.heard({"started": self.pid})
+
+    def _bound(self, seconds: Optional[float]) -> None:
+        if seconds is not None:
+            self._deadline = self._loop.after(seconds, lambda: self._kill("timeout"))
 
     def _stop_listening(self) -> None:
         if self._spare.reports >= 0:
@@ -183,7 +198,6 @@ class Attended:
     def _finish(self) -> None:
         if self._is_over:
             return
-        self._is_over = True
         self._stop_listening()
         usage = self._usage
         ended = {
@@ -194,6 +208,10 @@ class Attended:
             "seconds": self._seconds,
             "leftover": False,
         }
+        self._conclude(ended)
+
+    def _conclude(self, ended: Dict[str, Any]) -> None:
+        self._is_over = True
         self._patron.heard({"ended": ended})
         self._patron.gone()
         self._over()

@@ -35,6 +35,7 @@ class Branched:
         self._is_over = False
         far: List[int] = []
         near: List[int] = []
+        passing: Optional[Passing] = None
         try:
             for near_reads in (False, True, True, True, True):
                 near += [descriptors.pipe(far, near_reads=near_reads)[0]]
@@ -42,6 +43,8 @@ class Branched:
             of.send(far)
         except OSError:
             descriptors.close(near)
+            if passing is not None:
+                passing.close()
             raise
         finally:
             descriptors.close(far)

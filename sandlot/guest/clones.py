@@ -31,7 +31,7 @@ class Cloner:
         self._pidfd = ctypes.create_string_buffer(8)
         self._pidfd_at = ctypes.addressof(self._pidfd)
         prctl(_GET_TID_ADDRESS, ctypes.addressof(self._cell))
-        self._tid_at = struct.unpack("=Q", self._cell.raw)[0]
+        self.tid_at = struct.unpack("=Q", self._cell.raw)[0]
         self._exit_signal = exit_signal
 
     def clone(self, flags: int = 0) -> int:
@@ -41,7 +41,7 @@ class Cloner:
         # its size, cgroup. The exit signal of a sibling is the parent's own, so none may be asked for.
         exit_signal = 0 if flags & PARENT else self._exit_signal
         pidfd = self._pidfd_at if flags & PIDFD else 0
-        arguments = struct.pack("=11Q", flags, pidfd, self._tid_at, 0, exit_signal, 0, 0, 0, 0, 0, 0)
+        arguments = struct.pack("=11Q", flags, pidfd, self.tid_at, 0, exit_signal, 0, 0, 0, 0, 0, 0)
         return syscall("clone3", arguments, len(arguments))
 
     @property

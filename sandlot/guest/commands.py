@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..wire.frames import MAX_PAYLOAD
+from ..wire.order import told
+from . import run_request
 from .refusal import Refusal
 from .run_request import RunRequest
 from .streams import Conversation
@@ -11,9 +13,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
+    from ..wire.order import Order
     from .process import Process
     from .processes import Background, Table
     from .streams import Stream
+    from .takeover import Underway
 
 _LONGEST_SOURCE = 2**25
 
@@ -60,7 +64,7 @@ class Run(Conversation):
         if self._process is None:
             self._early.append(data)
         else:
-            self._process.feed.put(data, self.stream.consumed)
+            self._process.say(data, self.stream.consumed)
 
     def input_end(self) -> None:
         """End of standard input."""
@@ -144,3 +148,21 @@ class Run(Conversation):
             else:
                 self.input(data)
         self._early.clear()
+
+
+class Ordered(Run):
+    """A run whose order said all of it."""
+
+    def __init__(self, stream: Stream, wanted: Order, table: Table) -> None:
+        """Parse; raises Refusal."""
+        fields, program = told(wanted.text)
+        super().__init__(stream, run_request.of_order(wanted, fields), table)
+        self._program = program
+
+    def start(self) -> None:
+        """Start it."""
+        self._launch(self._program)
+
+    def resume(self, underway: Underway) -> None:
+        """Go on with one that was started by another agent of the box."""
+        self._process = self._table.resumed(self._request, self, underway)

@@ -59,9 +59,17 @@ class Box:
         """As os.fork, with a child that goes first when memory runs out."""
         return launch.fork(self.memory_priority)
 
-    def claim(self, terms: Dict[str, Any]) -> None:
-        """Take the terms on which somebody gets a parked box. Raises FrameError, Unfit."""
-        raise FrameError(f"this box was never parked, and is claimed with {sorted(terms)}")
+    def fork_again(self) -> int:
+        """As os.fork, in such a child."""
+        return os.fork()
+
+    def moved(self) -> None:
+        """Note that another workspace was mounted in a parked box. Raises FrameError."""
+        raise FrameError("this box was never parked, and nothing can be mounted in it")
+
+    def claim(self, limits: Dict[str, int]) -> None:
+        """Be somebody's, with these *limits* for what runs in it, if parked. Raises FrameError, Unfit."""
+        raise FrameError(f"this box was never parked, and is claimed with {sorted(limits)}")
 
     def enclose(self) -> List[str]:
         """Put up the early walls, in a spare that stands alone; names. Raises WallError."""

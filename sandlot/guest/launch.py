@@ -37,6 +37,7 @@ class Launch:
         self.timeout = request.timeout
         self.terminal = request.tty is not None
         self.plan = box.plan
+        self.fork = box.fork_again
         self.call = request.call
         self.opening: Optional[Opening] = None
         if request.context:

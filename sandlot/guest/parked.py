@@ -18,7 +18,7 @@ from . import agent, clones, descriptors, greeting, runner, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Dict, List, Tuple
 
     from .nest import Nest
 
@@ -41,20 +41,35 @@ class ParkedBox(greeting.Box):
         """*archive* is where the agent was imported from."""
         super().__init__(nest.WORKSPACE, nest.ROOTS, nest.plan)
         self._archive, self._cloner = archive, cloner
-        with tape.Tape(free=_REPORT + 1) as self._enclosing:
-            self._enclosed = lockdown.enclose(self.early)
+        with tape.Tape(free=_REPORT + 1) as self.enclosing:
+            self.enclosed = lockdown.enclose(self.early)
 
     def open(self) -> None:
         self.null = syscalls.opened(os.devnull, os.O_RDWR)
         lockdown.prepare_late(self.plan)
 
-    def claim(self, terms: Dict[str, Any]) -> None:
+    def moved(self) -> None:
+        if self.is_claimed:
+            raise FrameError("a workspace is mounted before CLAIM, not after it")
+        try:
+            lockdown.widen_late(self.plan)
+        except WallError as error:
+            raise greeting.Unfit(f"the box is refused: {error}") from None
+
+    def claim(self, limits: Dict[str, int]) -> None:
         if self.is_claimed:
             raise FrameError("a second CLAIM")
         try:
-            self.plan = self.plan.limited(terms.get("rlimits"))
-            lockdown.settle_late(self.plan, is_moved=bool(terms.get("moved")))
-        except (PlanError, WallError) as error:
+            lockdown.settle_late(self.plan)
+        except WallError as error:
+            raise greeting.Unfit(f"the box is refused: {error}") from None
+        self.claimed(limits)
+
+    def claimed(self, limits: Dict[str, int]) -> None:
+        """Note the *limits* with which somebody has it; its walls are up. Raises greeting.Unfit."""
+        try:
+            self.plan = self.plan.limited(limits)
+        except PlanError as error:
             raise greeting.Unfit(f"the box is refused: {error}") from None
         self.late = greeting.Box.late
         self.is_claimed = True
@@ -62,12 +77,15 @@ class ParkedBox(greeting.Box):
     def fork(self) -> int:
         return self._cloner.clone()
 
+    def fork_again(self) -> int:
+        return self._cloner.clone()
+
     def enclose(self) -> List[str]:
         try:
-            self._enclosing.play()
+            self.enclosing.play()
         except OSError as error:
-            raise WallError(" or ".join(self._enclosed), error) from error
-        return list(self._enclosed)
+            raise WallError(" or ".join(self.enclosed), error) from error
+        return list(self.enclosed)
 
     def warm(self) -> None:
         runner.warm(self._archive)
@@ -77,7 +95,9 @@ class Mould:
     """What the zygote works out once for all of its boxes: each begins with a copy of it.
 
     nest: their shape; box: what their agents know of them; own: names of the walls of an agent; making: the
-    system calls that make a box out of a new process which has descriptors 0 to 3 and no other.
+    system calls that make a box out of a new process which has descriptors 0 to 3 and no other. Those that an
+    agent makes later: settling, when its box is claimed; widening, before that where a workspace was mounted;
+    confining, in a payload, the walls that waited for its order.
     """
 
     def __init__(self, nest: Nest, archive: str, cloner: clones.Cloner) -> None:
@@ -86,13 +106,32 @@ class Mould:
         self.box = ParkedBox(nest, archive, cloner)
         with tape.Tape(free=_REPORT + 1) as self.making:
             self.own = _make(nest, self.box)
+        with tape.Tape(free=_REPORT) as self.confining:
+            lockdown.confine(self.box.plan)
+        with tape.Tape(free=_REPORT) as self.settling:
+            lockdown.settle_late(self.box.plan)
+        with tape.Tape(free=_REPORT) as self.widening:
+            lockdown.widen_late(self.box.plan)
+
+    @property
+    def enclosed(self) -> List[str]:
+        """Names of the early walls of a spare, in order."""
+        return [*lockdown.STANDING_ALONE.intersection(self.box.early.walls), *self.box.enclosed]
 
 
-def serve(mould: Mould, given: List[int]) -> int:
-    """Become the box and serve whoever greets it; the exit status. In a payload leaves by payload.Handover.
+class Newborn:
+    """The first process of a box that is still to be made, by an interpreter."""
 
-    given: the channel's two ends, where the agent complains, where to say that it is ready, control groups.
-    """
+    def __init__(self, mould: Mould, given: List[int]) -> None:
+        """*given*: the channel's ends, where the agent complains, where to say that it is ready, groups."""
+        self._mould, self._given = mould, given
+
+    def serve(self) -> int:
+        """Become the box, and serve its host; the exit status. In a payload leaves by payload.Handover."""
+        return _serve(self._mould, self._given)
+
+
+def _serve(mould: Mould, given: List[int]) -> int:
     os.dup2(given[_COMPLAINTS], _COMPLAINTS)  # what goes wrong from here on is told there
     _enter_groups(given[4:])
     descriptors.place(given[:4])

@@ -31,23 +31,29 @@ if TYPE_CHECKING:
 ERRORS = 3
 """Where a payload tells what went wrong before its program runs."""
 
+LONGEST_COMPLAINT = 3072
+"""Bytes of what it tells, as JSON: what waits for it has room for this and little more."""
+
 _NOT_STARTED = 70
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _UMASK = 0o022
+_kept: List[BaseException] = []
 
 
 class Handover(BaseException):  # nothing on the way down to __main__ may catch it
-    """Unwinds a payload's fork to `__main__`, where a program runs with the agent's frames gone.
+    """Unwinds a payload's fork to `__main__`, where a program runs with the agent's frames off the stack.
 
     program: its text, its complete environment, its working directory and what is called of it; all it gets
-    from the agent.
+    from the agent. What those frames held lives on where no program looks: to take it apart would copy up to
+    160 pages of memory, and close descriptors that are somebody else's by now.
     """
 
     def __init__(self, program: Tuple[bytes, Dict[str, str], str, Union[Call, Opening, None]]) -> None:
         """Take the program."""
         super().__init__()
         self.program = program
+        _kept.append(self)
 
 
 class Edge:
@@ -106,7 +112,11 @@ def _enter(launch: Launch, supervisor: int, errors: int) -> None:
 
 def _give_up(code: str, message: str) -> NoReturn:
     try:
-        os.write(ERRORS, json_object.render({"code": code, "message": message[:4000]}))
+        complaint = json_object.render({"code": code, "message": message})
+        if len(complaint) > LONGEST_COMPLAINT:  # a path, mostly: how it begins, and what the matter is
+            message = f"{message[:180]}...{message[-60:]}"
+            complaint = json_object.render({"code": code, "message": message})
+        os.write(ERRORS, complaint)
     finally:
         os._exit(_NOT_STARTED)
 

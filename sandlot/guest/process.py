@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from .branched import Branched
     from .loop import Loop, Timer
+    from .ordered import OrderedTap
     from .passing import Passing
     from .run_request import RunRequest
     from .supervised import Supervised
+    from .takeover import Underway
 
     class Care(Protocol):
         """What looks after its processes; launch.Ends says what the descriptors are."""
@@ -96,6 +98,7 @@ class Process:
         self._ended: Optional[Dict[str, Any]] = None
         self._failure: Optional[Refusal] = None
         self._taps: List[Tap] = []
+        self._events: Optional[OrderedTap] = None
         self._alarms: List[Timer] = []
         self._last_words: Optional[Timer] = None
         self._is_told = False
@@ -129,10 +132,23 @@ class Process:
             Tap(self._loop, end, kind, Meter(*limits), self) for end, kind in outputs if end is not None
         ]
         if care.value is not None:
-            self._taps.append(self._value_tap(care.value))
+            self._taps.append(self._value_tap(care.value, care.passing))
         self.feed = Feed(self._loop, care.stdin, _TERMINAL_END if self.request.tty else None)
         if self.request.timeout is not None:
             self._alarm(self.request.timeout + BACKSTOP, "timeout")
+
+    def resume(self, underway: Underway) -> None:
+        """It began before, and so much of its output was passed on."""
+        self.pid, self._begun, self._verdict = underway.spare.pid, underway.begun, underway.verdict
+        for tap, counted in zip(self._taps, underway.outputs):
+            tap.meter.resume(*counted)
+        self._is_told = True
+
+    def say(self, data: bytes, taken: Callable[[int], None]) -> None:
+        """Pass input on; *taken* is called with the number of bytes that went."""
+        if self._events is not None:
+            self._events.expect()
+        self.feed.put(data, taken)
 
     def signal(self, number: int) -> None:
         """Send it a signal, unless its main process has ended."""
@@ -208,11 +224,13 @@ class Process:
             left = self._begun + self.request.timeout - now()
             self._last_words = self._loop.after(max(left, 0.0) + _LAST_WORDS, self._abandon_output)
 
-    def _value_tap(self, end: int) -> Tap:
+    def _value_tap(self, end: int, passing: Optional[Passing]) -> Tap:
         if self.request.call is None:
             from .ordered import OrderedTap
 
-            return OrderedTap(self._loop, end, Kind.VALUE, self, tuple(self._taps), self._muted)
+            bell = None if passing is None else passing.take_bell()
+            self._events = OrderedTap(self._loop, (end, bell), self, tuple(self._taps), self._muted)
+            return self._events
         allowed = self.request.call.limit + _BEYOND_VALUE, self.request.flood_limit
         return Tap(self._loop, end, Kind.VALUE, Meter(*allowed), self)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .loop import Loop
     from .process import Audience
     from .run_request import RunRequest
+    from .takeover import Underway
 
 _FINISHED_KEPT = 64
 _MOST_RUNNING = 128
@@ -73,6 +74,17 @@ class Table:
         """Start one that was added. Raises Refusal when the box has no room for another process."""
         branch = process.request.branch
         self._starter.start(process, source, audience, None if branch is None else self._known(branch))
+
+    def resume(self, commands: int) -> None:
+        """Count on from so many commands."""
+        self._latest = commands
+
+    def resumed(self, request: RunRequest, audience: Audience, underway: Underway) -> Process:
+        """The last of them, which runs; *audience* hears the rest of it."""
+        self._latest -= 1
+        process = self.add(request)
+        self._starter.resume(process, audience, underway)
+        return process
 
     def forget(self, process: Process) -> None:
         """A foreground process is over, or one could not start."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ..wire import frames
+from ..wire import frames, order
 from ..wire.frames import Frame, Kind
 from . import agent, descriptors, signals
 from .parked import ParkedBox
@@ -53,11 +53,11 @@ def _be_host(nest: Nest, incoming: int, outgoing: int, others: Tuple[int, int]) 
     """Greet, claim, run a program, and go when that is done; ends this process."""
     try:
         descriptors.close(others)
-        claim = {"rlimits": dict(nest.plan.rlimits), "moved": False}
+        claim = order.limits(dict(nest.plan.rlimits))
         decoder = frames.FrameDecoder(accept=frames.FROM_AGENT)
         _send(outgoing, [frames.json_frame(Kind.HELLO, 0, nest.hello)])
         _await(Kind.HELLO, decoder, incoming)
-        run = [frames.json_frame(Kind.CLAIM, 0, claim), frames.json_frame(Kind.OPEN, 1, _RUN)]
+        run = [Frame(Kind.CLAIM, 0, claim), frames.json_frame(Kind.OPEN, 1, _RUN)]
         _send(outgoing, [*run, Frame(Kind.SOURCE, 1, b"print(1)"), Frame(Kind.SOURCE_END, 1)])
         _await(Kind.DONE, decoder, incoming)
     finally:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Hook = Callable[[], object]
 
 _ENOUGH = 32  # bytes
+_STATE = 4 * 624  # bytes of a Mersenne twister
 _HOOKS: List[Tuple[Optional[Hook], Hook]] = []
 """What runs before a fork, for it may take a lock, and what runs in the child, for it gives that back."""
 
@@ -38,12 +39,17 @@ def record() -> None:
 
 
 def reseed() -> None:
-    """Draw fresh seeds for every generator that is loaded; run the hooks that were recorded."""
+    """Run the hooks that were recorded, and `redraw`."""
     for before, _ in reversed(_HOOKS):
         if before is not None:
             before()
     for _, child in _HOOKS:
         child()
+    redraw()
+
+
+def redraw() -> None:
+    """Draw fresh seeds for every generator that is loaded."""
     _reseed_openssl()
     _reseed_numpy()
     _reseed_multiprocessing()
@@ -67,6 +73,12 @@ def _reseed_multiprocessing() -> None:
 
 
 def _reseed_numpy() -> None:
-    numpy: Any = sys.modules.get("numpy.random")
-    if numpy is not None:
-        numpy.seed()
+    numpy: Any = sys.modules.get("numpy")
+    random: Any = sys.modules.get("numpy.random")
+    if random is None:
+        return
+    try:
+        # The whole of its state: `seed` would work that out of less, and copy 140 pages of memory for it.
+        random.set_state(("MT19937", numpy.frombuffer(os.urandom(_STATE), "uint32"), _STATE // 4))
+    except (TypeError, ValueError):  # somebody gave it another generator
+        random.seed()

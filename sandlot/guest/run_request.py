@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
+    from ..wire.order import Order
+
 _LONGEST_TIMEOUT = 10**9
 
 
@@ -59,6 +61,20 @@ class RunRequest:
         return self.context or self.call is not None
 
 
+def of_order(wanted: Order, fields: Dict[str, Any]) -> Dict[str, Any]:
+    """The request `run` that an ORDER with these *fields* of its text stands for."""
+    return {
+        **({"code": True} if fields["argv"] is None else {"argv": fields["argv"]}),
+        "env": fields["env"],
+        "workdir": fields["workdir"],
+        "handler": fields["call"],
+        "timeout": wanted.timeout,
+        "output_limit": wanted.keep,
+        "flood_limit": wanted.drop,
+        "last": wanted.is_last,
+    }
+
+
 class Meter:
     """Counts one output stream against its limits; a limit of None is no limit."""
 
@@ -68,6 +84,10 @@ class Meter:
         self._drop = drop
         self._kept = 0
         self._dropped = 0
+
+    def resume(self, kept: int, dropped: int) -> None:
+        """Count on from so many bytes."""
+        self._kept, self._dropped = kept, dropped
 
     def take(self, data: bytes) -> bytes:
         """The part of *data* that is within the limit; the rest is counted as dropped."""

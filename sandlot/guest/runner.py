@@ -13,19 +13,22 @@ import gc
 import os
 import sys
 
-from . import ending, handler, signals
+from . import descriptors, ending, handler, packing, reseed, signals
 from .source_lines import FILENAME, SourceLines
 from .stage import Stage, open_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
-    from typing import Any, Dict, FrozenSet, List, NoReturn, Optional, Type, Union
+    from typing import Any, Dict, List, NoReturn, Optional, Type, Union
 
     from .contexts.opening import Opening
     from .handler import Call
 
 _INTERRUPTED = -signals.SIGINT
+_TIMES = 12
+"""An interpreter has adapted to what it runs after some ten times, and writes to the code no more."""
+
 _AFFECT_STREAMS = ("PYTHONIOENCODING", "PYTHONUNBUFFERED")
 
 
@@ -37,17 +40,52 @@ def rehearse() -> None:
     """Go once through what every program goes through, so that no fork has to set it up (compile, exec)."""
     import traceback  # noqa: F401 - what `_report` needs
 
-    namespace = {"__builtins__": sys.modules["builtins"], "__name__": "rehearsal"}
-    text = "class A:\n  def f(self, *a, **k): return [x for x in a]\ny = f'{A().f(1)}'\nimport sys, os\n"
-    exec(_compiled(text.encode()), namespace)  # noqa: S102 - our own text
+    _touch()
     handler.rehearse()
 
 
-def foresee(archive: str) -> None:
-    """Do ahead, in the process that will fork, what `warm` would do alike in every fork."""
+def _touch() -> None:
+    namespace = {"__builtins__": sys.modules["builtins"], "__name__": "rehearsal"}
+    text = "class A:\n  def f(self, *a, **k): return [x for x in a]\ny = f'{A().f(1)}'\nimport sys, os\n"
+    exec(_compiled(text.encode()), namespace)  # noqa: S102 - our own text
+
+
+def foresee(archive: str, *, is_final: bool) -> None:
+    """Do ahead, in the process that will fork, what `warm` would do alike in every fork.
+
+    is_final: its forks run programs and hardly ever are agents (`step_down`), so it sets their stage itself.
+    """
     stage = Stage(archive)
     stage.foresee_pipes()
+    reading, writing = os.pipe()
+    with descriptors.Stood((reading, writing, writing)):
+        for _ in range(_TIMES):
+            _pretend(stage)
+    stage.look()
+    if is_final:
+        stage.enter()
     _foreseen.append(stage)
+    packing.pack()
+
+
+def step_down() -> None:
+    """In a fork that becomes an agent after all, before it imports anything: show it its own things again."""
+    for stage in _foreseen:
+        stage.leave()
+
+
+def _pretend(stage: Stage) -> None:
+    """Go through the whole life of a program, and undo it."""
+    finders = list(sys.meta_path)
+    stage.enter()
+    reseed.redraw()
+    _touch()
+    sys.meta_path.insert(0, SourceLines(b"print(1)"))
+    stage.begin()
+    status = _execute(b"print(1)", vars(stage.main[0]), None)
+    ending.pretend(status, stage.main, stage.before)
+    sys.meta_path[:] = finders
+    stage.leave()
 
 
 def warm(archive: str) -> None:
@@ -56,9 +94,11 @@ def warm(archive: str) -> None:
     Its standard streams are pipes.
     """
     stage = _foreseen.pop() if _foreseen else Stage(archive)
-    stage.enter()
+    if not stage.is_set:
+        stage.enter()
+    reseed.reseed()
     _stages.append(stage)
-    rehearse()
+    _touch()
 
 
 def run(
@@ -73,17 +113,16 @@ def run(
     stage = _stages.pop() if _stages else _entered(archive)
     if stage.environ != env:
         _become_environment(env)
-    main, before, _hidden = stage.main, stage.before, stage.hidden
-    del stage  # what stays here, a program can find
     if any(name in env for name in _AFFECT_STREAMS):
         open_streams(env)
     sys.path.append(workdir)
     sys.meta_path.insert(0, SourceLines(source))
+    stage.begin()
     gc.enable()
-    status = _execute(source, vars(main[0]), ask)
+    status = _execute(source, vars(stage.main[0]), ask)
     if status == _INTERRUPTED:
-        _die_of_interrupt(main, before)
-    ending.finish(status, main, before)
+        _die_of_interrupt(stage.main, stage.before)
+    ending.finish(status, stage.main, stage.before)
 
 
 def _entered(archive: str) -> Stage:
@@ -91,6 +130,7 @@ def _entered(archive: str) -> Stage:
     stage = _foreseen.pop() if _foreseen else Stage(archive)
     stage.forget_pipes()
     stage.enter()
+    reseed.reseed()
     return stage
 
 
@@ -145,7 +185,7 @@ def _report(kind: Type[BaseException], error: BaseException, traceback: Optional
         sys.__excepthook__(kind, error, traceback)
 
 
-def _die_of_interrupt(main: List[Any], before: FrozenSet[str]) -> NoReturn:
+def _die_of_interrupt(main: List[Any], before: ending.Before) -> NoReturn:
     """End as an interrupted interpreter does: by the signal itself, so that the status says 128 + 2."""
     ending.settle(0, main, before)
     signals.restore(python=False)

@@ -13,42 +13,23 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 
 from ..walls import lockdown, rlimits
-from ..wire import json_object
+from ..wire import json_object, order
 from . import descriptors, payload, signals
 from .handler import VALUE, Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, NoReturn, Optional, Tuple
+    from typing import Any, Dict, List, NoReturn, Tuple
 
     from .greeting import Box
 
 _REPORTS, _ORDERS = payload.ERRORS, payload.ERRORS + 1
 _READ_SIZE = 2**16
 _UMASK = 0o022
-
-
-class Order:
-    """What a spare is to become: argv, or a program's text and what is called of it; its environment."""
-
-    def __init__(
-        self,
-        argv: Optional[List[str]],
-        source: Optional[bytes],
-        env: Dict[str, str],
-        workdir: str,
-        call: Optional[Call] = None,
-    ) -> None:
-        """Take it as it is."""
-        self.argv, self.source, self.env, self.workdir, self.call = argv, source, env, workdir, call
-
-    def encoded(self, limits: Optional[Dict[str, int]]) -> bytes:
-        """The message; *limits* are those of walls.rlimits that hold from now on, None without that wall."""
-        header = {"argv": self.argv, "env": self.env, "workdir": self.workdir, "rlimits": limits}
-        header["call"] = None if self.call is None else self.call.told
-        return json_object.render(header) + b"\n" + (self.source or b"")
+_MICROSECONDS = 1_000_000
 
 
 class Spare:
@@ -103,21 +84,54 @@ def _become(box: Box, agent: int, stdio: Tuple[int, int, int], ends: Tuple[int, 
         descriptors.place((*stdio, *ends), keep=lockdown.held())
         os.umask(_UMASK)
         os.chdir("/")
-        walls = lockdown.stand_alone(box.early, parent=agent) + box.enclose()
-        if "landlock" not in box.late:
-            lockdown.release()
-        box.warm()
-        spent = os.times()
-        walls += [wall for wall in box.late if wall in box.plan.walls]
-        ready = {"walls": walls, "cpu": spent.user + spent.system}
-        os.write(_REPORTS, json_object.render(ready) + b"\n")
-        order = _read_order()
-        if not order:
+        stand(box, lockdown.stand_alone(box.early, parent=agent) + box.enclose())
+
+
+def stand(box: Box, walls: List[str]) -> NoReturn:
+    """Wait for the order, in a process of its own that is behind its early *walls*.
+
+    Leaves by payload.Handover when it is a program's text.
+    """
+    with payload.Edge():
+        get_ready(box, walls)
+        received = _read_message()
+        if not received:
             os._exit(0)  # the agent has no use for it
-        _carry_out(order, box)
+        limits, text = order.split(received)
+        if "rlimits" in box.plan.walls:
+            rlimits.lower(box.plan.limited(limits).rlimits)
+        if "landlock" in box.late:
+            lockdown.confine(box.plan)
+            lockdown.release()
+        carry_out(text)
 
 
-def _read_order() -> bytes:
+def get_ready(box: Box, walls: List[str]) -> None:
+    """Do what can be done ahead, behind the early *walls*, and say so."""
+    if "landlock" not in box.late:
+        lockdown.release()
+    box.warm()
+    walls += [wall for wall in box.late if wall in box.plan.walls]
+    # Not os.times, which counts in hundredths of a second.
+    spent = int(time.process_time() * _MICROSECONDS)
+    os.write(_REPORTS, b"%d %b\n" % (spent, json_object.render(walls)))
+
+
+def carry_out(text: bytes) -> NoReturn:
+    """Become what the *text* of an order says, behind every wall; leaves as `stand`."""
+    fields, source = order.told(text)
+    os.chdir(fields["workdir"])
+    if fields["argv"] is not None:
+        signals.restore(python=False)
+        payload.execute(fields["argv"], fields["env"])
+    call = None if fields["call"] is None else Call(fields["call"])
+    if call is None:
+        os.close(VALUE)
+    os.close(_REPORTS)
+    raise payload.Handover((source, fields["env"], fields["workdir"], call))
+
+
+def _read_message() -> bytes:
     received = []
     while True:
         data = os.read(_ORDERS, _READ_SIZE)
@@ -126,25 +140,6 @@ def _read_order() -> bytes:
         received.append(data)
     os.close(_ORDERS)
     return b"".join(received)
-
-
-def _carry_out(order: bytes, box: Box) -> NoReturn:
-    header, _, source = order.partition(b"\n")
-    told = json_object.parse(header)
-    if told["rlimits"] is not None:
-        rlimits.lower(told["rlimits"])
-    if "landlock" in box.late:
-        lockdown.confine(box.plan)
-        lockdown.release()
-    os.chdir(told["workdir"])
-    if told["argv"] is not None:
-        signals.restore(python=False)
-        payload.execute(told["argv"], told["env"])
-    call = None if told["call"] is None else Call(told["call"])
-    if call is None:
-        os.close(VALUE)
-    os.close(_REPORTS)
-    raise payload.Handover((source, told["env"], told["workdir"], call))
 
 
 def await_ready(spare: Spare) -> List[str]:
@@ -160,8 +155,12 @@ def await_ready(spare: Spare) -> List[str]:
 
 
 def ready(line: bytes) -> Tuple[List[str], float]:
-    """The walls a spare stands behind and its processor time so far, in seconds. Raises ValueError."""
-    told: Dict[str, Any] = json_object.parse(line)
-    if "walls" not in told:
-        raise ValueError(told.get("message", "it is not ready"))
-    return list(told["walls"]), float(told["cpu"])
+    """The walls a spare stands behind and its processor time so far, in seconds.
+
+    Raises ValueError for what it says instead: JSON of why it is not ready.
+    """
+    spent, _, walls = line.partition(b" ")
+    if not spent.isdigit():
+        complaint: Dict[str, Any] = json_object.parse(line)
+        raise ValueError(complaint.get("message", "it is not ready"))
+    return list(json_object.parse_value(walls)), int(spent) / _MICROSECONDS

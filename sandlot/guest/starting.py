@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from . import launch, spare
+from ..wire import order
+from . import launch, spare, standby
 from .attended import Attended
 from .orphans import Orphans
 from .reaper import Reaper
 from .refusal import from_os
-from .spare import Order
+from .standby import Standby
 from .supervised import Supervised
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional, Set
+    from typing import Callable, Optional, Set
 
     from .greeting import Box
-    from .loop import Loop
+    from .loop import Loop, Timer
     from .process import Audience, Process
     from .run_request import RunRequest
     from .spare import Spare
+    from .takeover import Underway
+
+_BREATH = 0.02
+"""Seconds after a context was started until the next one is: its first cell comes first."""
+
+_KEPT = 60.0
+"""Seconds that a context waits which nobody asks for."""
 
 
 class Starter:
-    """Starts the commands of one box, and forks the next spare when the last one was used up."""
+    """Starts the commands of one box, and forks the next spare when the last one was used up.
+
+    Of a box that has opened a context it keeps the next one ready, too.
+    """
 
     def __init__(self, loop: Loop, box: Box) -> None:
         """Take the box's first spare over."""
@@ -32,6 +43,8 @@ class Starter:
         self._running: Set[Process] = set()
         self._is_attending = False
         self._spare: Optional[Spare] = None
+        self._standby: Optional[Standby] = None
+        self._alarm: Optional[Timer] = None
         self._keep(box.spare)
         loop.soon(self._reaper.reap)  # nobody was woken for a spare that died before there was a reaper
 
@@ -48,12 +61,24 @@ class Starter:
         try:
             if of is not None:
                 self._branch(process, audience, of)
+            elif self._standby is not None and self._standby.fits(process.request, source):
+                self._relieve(process, audience, self._standby)
             elif ready is None:
                 self._supervise(process, source, audience)
             else:
                 self._attend(process, source, audience, ready)
         except OSError as error:
             raise from_os(error, "the command cannot be started") from None
+        self._running.add(process)
+        if standby.is_wanted(process.request, self._box):
+            self._set_alarm(_BREATH, lambda: self._stand_by(process.request, source or b""))
+
+    def resume(self, process: Process, audience: Audience, underway: Underway) -> None:
+        """Look after one that was started in a spare by another agent of the box."""
+        care = self._attending(underway.spare, process.request)
+        process.begin(care, audience)
+        process.resume(underway)
+        care.resume(underway, process, self._attended)
         self._running.add(process)
 
     def over(self, process: Process) -> None:
@@ -64,6 +89,8 @@ class Starter:
 
     def sweep(self) -> bool:
         """Kill and reap what no command is responsible for; whether any is left."""
+        self._set_alarm(0.0, None)
+        self._standby = None
         if self._spare is not None:
             self._spare.close()
             self._spare = None
@@ -75,6 +102,34 @@ class Starter:
         process.begin(care, audience)
         care.begin(process)
 
+    def _relieve(self, process: Process, audience: Audience, ready: Standby) -> None:
+        self._standby = None
+        process.begin(ready.care, audience)
+        ready.give(process)
+
+    def _stand_by(self, request: RunRequest, source: bytes) -> None:
+        if self._standby is not None and not self._standby.fits(request, source):
+            self._dismiss()
+        if self._standby is None:
+            try:
+                self._standby = Standby(
+                    request, source, self._box, self._loop, self._reaper, self._orphans.end
+                )
+            except OSError:  # no room now: whoever asks for one waits for it
+                return
+        self._set_alarm(_KEPT, self._dismiss)
+
+    def _dismiss(self) -> None:
+        if self._standby is not None:
+            self._standby.drop()
+            self._standby = None
+
+    def _set_alarm(self, seconds: float, callback: Optional[Callable[[], None]]) -> None:
+        """There is one for what stands by: it comes, or goes."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None if callback is None else self._loop.after(seconds, callback)
+
     def _branch(self, process: Process, audience: Audience, of: Process) -> None:
         care = of.branch()
         process.begin(care, audience)
@@ -83,19 +138,22 @@ class Starter:
     def _attend(self, process: Process, source: Optional[bytes], audience: Audience, ready: Spare) -> None:
         request = process.request
         env = {**self._box.env, **request.env}
-        care = Attended(
-            ready,
-            self._loop,
-            self._reaper,
-            self._orphans,
-            takes_input=request.stdin,
-            returns=request.call is not None,
-        )
-        self._is_attending = True
+        care = self._attending(ready, request)
         process.begin(care, audience)
-        limits = dict(self._box.plan.rlimits) if "rlimits" in self._box.plan.walls else None
-        order = Order(request.argv, source, env, request.workdir, request.call)
-        care.begin(order, request, limits, process, self._attended)
+        if request.argv is not None:
+            text = order.execution(request.argv, env, request.workdir)
+        else:
+            call = None if request.call is None else request.call.told
+            text = order.program(env, request.workdir, call, source or b"")
+        message = order.message(dict(self._box.plan.rlimits), text)
+        care.begin(message, request, process, self._attended)
+
+    def _attending(self, ready: Spare, request: RunRequest) -> Attended:
+        self._is_attending = True
+        returns = request.call is not None
+        return Attended(
+            ready, self._loop, self._reaper, self._orphans, takes_input=request.stdin, returns=returns
+        )
 
     def _attended(self) -> None:
         self._is_attending = False
@@ -131,4 +189,6 @@ class Starter:
 
     def _children(self) -> Set[int]:
         pids = {process.child for process in self._running if process.child}
+        if self._standby is not None:
+            pids.add(self._standby.care.pid)
         return pids | {self._spare.pid} if self._spare is not None else pids

@@ -14,9 +14,9 @@ from .loop import WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List
+    from typing import Any, Callable, Dict, List, Optional
 
-    from .loop import Loop
+    from .loop import Loop, Timer
     from .refusal import Refusal
 
 _FULL = 2**20
@@ -37,6 +37,7 @@ class Outbox:
         self._waiting = bytearray()
         self._callbacks: List[Callable[[], None]] = []
         self._watched = False
+        self._due: Optional[Timer] = None
         self.is_broken = False
 
     @property
@@ -64,14 +65,25 @@ class Outbox:
 
     def put_soon(self, frame: Frame) -> None:
         """Queue a frame for the next one to take along; alone it goes after a moment."""
+        if self.is_broken:
+            return
         self._waiting += frames.encode(frame)
-        self._loop.after(_MOMENT, self._flush)
+        if self._due is None:
+            self._due = self._loop.after(_MOMENT, self._flush)
+
+    def resume(self, unsaid: bytes) -> None:
+        """Take over what another agent of the box could not write yet."""
+        self._waiting += unsaid
+        self._flush()
 
     def when_roomy(self, callback: Callable[[], None]) -> None:
         """Call back once, when the queue is nearly empty again."""
         self._callbacks.append(callback)
 
     def _flush(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         try:
             while self._waiting:
                 del self._waiting[: os.write(self._descriptor, self._waiting[: 2**16])]

@@ -113,7 +113,7 @@ class _Supervisor:
         waking, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signals.wake_on_child(wake)
         me = os.getpid()
-        pid = os.fork()
+        pid = self._launch.fork()
         if pid == 0:
             payload.become(self._launch, me, writing)
         self._members[FIRST] = _Member(FIRST, pid)

@@ -173,7 +173,10 @@ class Feed:
             taken(len(data))
             return
         self._waiting.append((data, taken))
-        self._loop.watch(self._descriptor, WRITE, self._writable)
+        if len(self._waiting) == 1:  # who reads is mostly idle: a turn of the loop would only delay it
+            self._writable()
+        if self._waiting and self._descriptor is not None:
+            self._loop.watch(self._descriptor, WRITE, self._writable)
 
     def end(self) -> None:
         """No more will be put; what waits is still written."""

@@ -10,10 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Optional
 
+    from ..wire.order import Order
     from .beneath import Roots
     from .greeting import Box
     from .loop import Loop
     from .streams import Conversation, Stream
+    from .takeover import Underway
     from .tasks import Work
 
     FileVerb = Callable[[Roots, Dict[str, Any]], Work]
@@ -57,6 +59,20 @@ class Verbs:
 
             return Watch(stream, request, self._open_roots(), self._loop)
         return Task(stream, self._loop, _file_verb(verb)(self._open_roots(), request), request.get("path"))
+
+    def ordered(self, stream: Stream, wanted: Order) -> Conversation:
+        """The conversation that answers an ORDER. Raises Refusal."""
+        return commands.Ordered(stream, wanted, self._table)
+
+    def resume(self, commands_before: int) -> None:
+        """Count on from so many commands."""
+        self._table.resume(commands_before)
+
+    def resumed(self, stream: Stream, underway: Underway) -> Conversation:
+        """The conversation about a command that runs already."""
+        conversation = commands.Ordered(stream, underway.order, self._table)
+        conversation.resume(underway)
+        return conversation
 
     def end(self) -> None:
         """Leave nothing running."""

@@ -15,15 +15,29 @@ import time
 
 from ..walls import lockdown, namespaces
 from ..wire import json_object
-from . import clones, rehearsal, reseed, runner, stage
+from . import clones, hugepages, rehearsal, reseed, runner, stage
 from .contexts import ipython
 from .nest import Nest
-from .parked import Mould
+from .parked import Mould, Newborn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket as _socket
-    from typing import Any, Dict, List, NoReturn, Tuple
+    from typing import Any, Dict, List, NoReturn, Protocol, Tuple, Union
+
+    class Process(Protocol):
+        """A process of a box, before its first step."""
+
+        def serve(self) -> int:
+            """Be it; the exit status, or a payload.Handover."""
+
+    class Midwife(Protocol):
+        """What makes boxes. is_native: those have no interpreter until they need one."""
+
+        is_native: bool
+
+        def birth(self, waiting: int, go: int, given: List[int]) -> Union[Tuple[int, int], Process]:
+            """As init.Init.birth."""
 else:
     import _socket
 
@@ -33,29 +47,29 @@ _MOST_DESCRIPTORS = 16
 _INTEGER = 4  # bytes of a C int
 _SIGCHLD = 17
 _ALWAYS = ("user", "mnt")
+_kept: List[object] = []  # what no box takes apart: that would copy the pages it lies on
 _NAMESPACES = ("pid", "ipc", "uts", "net")
 
 
 class Born(BaseException):  # nothing on the way up to `main` may catch it
     """Leaves the zygote's frames in a new box's first process."""
 
-    def __init__(self, mould: Mould, descriptors: List[int]) -> None:
-        """*descriptors*: the agent's 0, 1 and 2, where to report, and control groups to enter."""
+    def __init__(self, newborn: Process) -> None:
+        """*newborn*: what it is to be."""
         super().__init__()
-        self.mould, self.descriptors = mould, descriptors
+        self.newborn = newborn
 
 
-def serve(text: str, archive: str) -> NoReturn:
-    """Load what the nest *text* names, then make boxes until the socket on descriptor 0 closes.
+def serve(text: str, archive: str, library: str) -> NoReturn:
+    """Load what *text*, the JSON of a nest.Nest, names; make boxes until the socket on descriptor 0 closes.
 
-    archive: the entry of sys.path this was imported from.
+    archive: the entry of sys.path this was imported from; library: the file of `init`, or nothing.
     Leaves by Born in each box, by SystemExit here.
     """
     control = _socket.socket(fileno=0)
     try:
         nest = Nest.parse(text)
-        cloner = clones.Cloner(exit_signal=_SIGCHLD)
-        mould = _load(nest, archive, cloner)
+        midwife = _load(nest, archive, library)
     except BaseException as error:  # noqa: BLE001 - whatever the packages raise: the keeper has to know
         _say(control, {"failed": f"{type(error).__name__}: {error}"[:2000]})
         sys.exit(1)
@@ -64,13 +78,14 @@ def serve(text: str, archive: str) -> NoReturn:
         packet, descriptors = _receive(control)
         if not packet:
             break
-        _make(control, cloner, mould, json_object.parse(packet), descriptors)
+        _make(control, midwife, nest, json_object.parse(packet), descriptors)
     sys.exit(0)
 
 
-def _load(nest: Nest, archive: str, cloner: clones.Cloner) -> Mould:
+def _load(nest: Nest, archive: str, library: str) -> Midwife:
     """Import and work out everything that boxes share; hidden from the collector from now on."""
     own = os.getpid()
+    cloner = clones.Cloner(exit_signal=_SIGCHLD)
     reseed.record()
     stage.prepare()
     _load_agent()
@@ -89,12 +104,50 @@ def _load(nest: Nest, archive: str, cloner: clones.Cloner) -> Mould:
     rehearsal.rehearse(nest.without_walls(), cloner)
     os.environ.clear()
     os.environ.update(nest.env)
-    mould = Mould(nest, archive, cloner)
-    runner.foresee(archive)
-    gc.collect()
+    midwife = _midwife(Mould(nest, archive, cloner), library, cloner)
+    _kept.append(midwife)
+    runner.foresee(archive, is_final=midwife.is_native)
     gc.freeze()
     gc.disable()
-    return mould
+    hugepages.collapse()
+    return midwife
+
+
+def _midwife(mould: Mould, library: str, cloner: clones.Cloner) -> Midwife:
+    """What makes the boxes: `init` where there is one, for boxes whose first process is the first of all."""
+    walls = mould.nest.walls
+    own = [name for name in _NAMESPACES if f"namespaces.{name}" in walls]
+    flags = namespaces.flags_of((*_ALWAYS, *own)) | clones.PARENT | clones.PIDFD
+    if library and "pid" in own:
+        from . import init, takeover  # noqa: F401 - the latter for boxes, which would load it again each
+
+        try:
+            return init.Init(library, mould, cloner, flags)
+        except (OSError, AttributeError):
+            # Compiled for the host, it may not suit the C library of this environment.
+            return _Interpreter(mould, cloner, flags)
+    return _Interpreter(mould, cloner, flags)
+
+
+class _Interpreter:
+    """Makes boxes whose first process is an interpreter."""
+
+    is_native = False
+
+    def __init__(self, mould: Mould, cloner: clones.Cloner, flags: int) -> None:
+        self._mould, self._cloner, self._flags = mould, cloner, flags
+
+    def birth(self, waiting: int, go: int, given: List[int]) -> Union[Tuple[int, int], Process]:
+        """As init.Init.birth."""
+        pid = self._cloner.clone(self._flags)
+        if pid:
+            return pid, self._cloner.pidfd
+        os.close(go)
+        if os.read(waiting, 1) != b"+":
+            os._exit(1)
+        os.close(waiting)
+        os.close(0)  # the zygote's socket
+        return Newborn(self._mould, given)
 
 
 def _threads() -> int:
@@ -132,34 +185,24 @@ def _load_agent() -> None:
 
 
 def _make(
-    control: _socket.socket,
-    cloner: clones.Cloner,
-    mould: Mould,
-    asked: Dict[str, Any],
-    descriptors: List[int],
+    control: _socket.socket, midwife: Midwife, nest: Nest, asked: Dict[str, Any], descriptors: List[int]
 ) -> None:
     waiting, go = os.pipe2(os.O_CLOEXEC)
-    nest = mould.nest
-    own = [name for name in _NAMESPACES if f"namespaces.{name}" in nest.walls]
-    flags = namespaces.flags_of((*_ALWAYS, *own))
     try:
-        pid = cloner.clone(flags | clones.PARENT | clones.PIDFD)
+        made = midwife.birth(waiting, go, descriptors)
     except OSError as error:
         _say(control, {"park": asked["park"], "failed": str(error)})
         _close([waiting, go, *descriptors])
         return
-    if pid == 0:
-        os.close(go)
-        if os.read(waiting, 1) != b"+":
-            os._exit(1)
-        _close([waiting, control.detach()])
-        raise Born(mould, descriptors)
+    if not isinstance(made, tuple):
+        control.detach()  # the number is a descriptor of the box by now
+        raise Born(made)
+    pid, pidfd = made
     failed = ""
     try:
         _map(pid, nest, int(asked["uid"]))
     except OSError as error:
         failed = f"no user for it: {error}"
-    pidfd = cloner.pidfd
     # Told before it goes on: when this zygote dies in between, no box lives that nobody knows of.
     _say(control, {"park": asked["park"], "failed": failed}, pidfd)
     if not failed:

@@ -11,12 +11,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from . import census, workspaces
 from .cgroups import Group
 from .keeping import Kept
 from .launch import WORKSPACE_MARK, Cause, Consumption, Exit, Launch, Refusal, objection
+from .shapes import flat
 from .spawn import Birth, aside, give_birth
 from .supplies import Supplies, Tell, Watch
 
@@ -263,7 +264,7 @@ class Boxes:
             refusal = {"code": "start_failed", "message": f"the box did not start: {box.failure}"}
             self._tell({"id": box.request, "error": refusal})
         elif not box.is_told:
-            self._tell({"event": "exit", "box": box.number, "exit": asdict(_exit_of(box))})
+            self._tell({"event": "exit", "box": box.number, "exit": flat(_exit_of(box))})
 
     def _tell_stuck(self, box: Box) -> None:
         box.is_told = True
@@ -272,7 +273,7 @@ class Boxes:
         for request in box.kills:
             self._tell({"id": request, "error": {"code": "stuck", "message": message}})
         box.kills.clear()
-        self._tell({"event": "exit", "box": box.number, "exit": asdict(_exit_of(box))})
+        self._tell({"event": "exit", "box": box.number, "exit": flat(_exit_of(box))})
 
 
 def _owner_of(box: Box) -> tuple[int, int]:

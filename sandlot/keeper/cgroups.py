@@ -158,7 +158,8 @@ class Groups:
     def create(self, box: int, limits: Limited, *, is_plain: bool = False) -> Group | None:
         """A group with *limits*; None where there are no groups (and no limits were asked).
 
-        A plain one of version 1 has no kill switch of version 2 beside it, which is slow to enter.
+        A plain one of version 1 has only what limits and counts: its box dies with its pid namespace. A kill
+        would need the freezer besides, a fifth of the work, and the switch of version 2, slow to enter.
         """
         if not self.controllers:
             return None

@@ -66,10 +66,12 @@ class KeptBox:
         except BoxDied:  # the keeper died, and the box with it
             return
 
+    def counted(self) -> Consumption | None:
+        """What the box has used so far, but for its processes; None where only the keeper can tell."""
+        return counts.read(self._groups)
+
     async def consumption(self) -> Consumption:
         """What the box has used so far; all None when it is gone or has no control group."""
-        if (counted := counts.read(self._groups)) is not None:
-            return counted
         return await self._connection.ask("usage", {"box": self.number}, reports.parse_consumption)
 
 
@@ -149,15 +151,9 @@ class Keeper:
         Returns when it runs its program. Raises InvalidSpec, Unsupported (a limit or identity that cannot
         be enforced here), StartFailed (the step that failed), BoxDied (the keeper is gone).
         """
-        answer = self._connection.ask(
-            "spawn", {"launch": reports.launch_fields(launch)}, lambda ok: self._adopt(ok, answer), fds
-        )
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            if answer.done() and not answer.cancelled() and answer.exception() is None:
-                self._discard(answer.result())
-            raise
+        asked = {"launch": reports.launch_fields(launch)}
+        answer = self._connection.ask("spawn", asked, lambda ok: self._adopt(ok, answer), fds)
+        return await self._taken(answer)
 
     async def raise_zygote(self, order: ZygoteOrder) -> int:
         """Start a zygote and wait until it has loaded its packages; its number.
@@ -181,12 +177,7 @@ class Keeper:
         """
         asked = {"zygote": zygote, "limits": reports.limits_fields(limits)}
         answer = self._connection.ask("park", asked, lambda ok: self._adopt(ok, answer), fds)
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            if answer.done() and not answer.cancelled() and answer.exception() is None:
-                self._discard(answer.result())
-            raise
+        return await self._taken(answer)
 
     async def fit(self, box: KeptBox, fit: Fit) -> None:
         """Change the limits of a parked box, before anything runs in it. Raises StartFailed, BoxDied."""
@@ -259,6 +250,15 @@ class Keeper:
         if answer.cancelled():
             self._discard(box)
         return box
+
+    async def _taken(self, answer: asyncio.Future[KeptBox]) -> KeptBox:
+        """The box that *answer* tells; whoever stops waiting for it leaves none behind."""
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                self._discard(answer.result())
+            raise
 
     def _discard(self, box: KeptBox) -> None:
         killed = self._connection.ask("kill", {"box": box.number}, lambda _: None)

@@ -29,7 +29,7 @@ _PATIENCE = 2.0  # seconds; whoever has the image after that is somebody else, a
 class Kept:
     """A locked workspace. `watch`, another open file description of an image, sees when the lock is free.
 
-    `helper` is the process that unmounts it, `unmounted` when that was done (monotonic seconds).
+    `helper` is the process that unmounts it, `unmounted` when nobody had it mounted (monotonic seconds).
     """
 
     lock: int
@@ -42,11 +42,13 @@ class Kept:
 
         May wait for the disk. OSError.
         """
-        if self.watch is None:
-            attaching.mount_directory(self.lock, target)
-        else:
-            attaching.mount_image(self.lock, target, nodes)
+        self._mount(target, nodes)
         ownership.hand_over(target, uid, gid)
+
+    def taken_off(self, target: str, nodes: str, uid: int, gid: int) -> int:
+        """As `attach`, but a descriptor of the mount, which is at *target* only meanwhile. OSError."""
+        self._mount(target, nodes)
+        return ownership.take_off(target, uid, gid)
 
     def begun(self) -> None:
         """The box runs. From here on the loop device alone holds the lock of an image.
@@ -76,6 +78,14 @@ class Kept:
         self.helper = None
         self.unmounted = time.monotonic() if wait_status == 0 else None
 
+    def is_left(self) -> bool:
+        """Free its lock, the last mount of it having gone with its box; False while that is under way."""
+        if self.watch is None:
+            self.close()
+            return True
+        self.unmounted = self.unmounted or time.monotonic()
+        return self._is_free(self.watch)
+
     def close(self) -> None:
         """Let go of it when it is mounted nowhere."""
         if self.lock >= 0:
@@ -84,6 +94,12 @@ class Kept:
         if self.watch is not None:
             os.close(self.watch)
             self.watch = None
+
+    def _mount(self, target: str, nodes: str) -> None:
+        if self.watch is None:
+            attaching.mount_directory(self.lock, target)
+        else:
+            attaching.mount_image(self.lock, target, nodes)
 
     def _drop_lock(self) -> None:
         if self.lock >= 0:

@@ -1,7 +1,10 @@
 """A kept workspace on loan to a parked box: mounted in there before anything runs, taken back at the end.
 
-The keeper mounts it where it has all of them, then puts a copy of that mount over the box's empty workspace.
-Both may wait for the disk, so a process of its own does each.
+The keeper mounts it where it has all of them, takes that mount off again and puts it over the box's empty
+workspace. That may wait for the disk, so a process of its own does it. From then on the box has the only
+mount, which the kernel takes away when the last process of the box ends: that one writes what is in memory
+to the disk, and the first one, whose end the keeper waits for, ends after it (pid_namespaces(7)). So no child
+is made at a box's end, with a copy of a table of descriptors that grows with the boxes.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class Loan:
         """Use `begin`."""
         self._kept, self._path, self._target = kept, path, target
         self._owner, self._nodes = owner, nodes
-        self._is_coming = self._is_mounted = False
+        self._is_coming = self._is_mounted = self._is_inside = False
 
     @classmethod
     def begin(cls, supplies: Supplies, number: int, wanted: KeptMount | int, owner: tuple[int, int]) -> Loan:
@@ -59,10 +62,9 @@ class Loan:
 
         def move_in() -> None:
             try:
-                self._kept.attach(self._target, self._nodes, *self._owner)
-                copy = mounts.copy(self._target)
+                tree = self._kept.taken_off(self._target, self._nodes, *self._owner)
                 namespaces.enter(pidfd, "mnt")
-                mounts.place(copy, _PLACE)
+                mounts.place(tree, _PLACE)
             except BaseException as error:
                 os.write(writing, f"{type(error).__name__}: {error}".encode()[:_LONGEST_COMPLAINT])
                 raise
@@ -72,6 +74,7 @@ class Loan:
             complaint = os.read(reading, _LONGEST_COMPLAINT).decode("utf-8", "replace")
             os.close(reading)
             if status == 0:
+                self._is_inside = True
                 self._kept.begun()
             told(complaint or ("" if status == 0 else f"the process that mounted it ended with {status}"))
 
@@ -86,11 +89,16 @@ class Loan:
         helpers[helper] = done
 
     def take_back(self, helpers: Helpers) -> bool:
-        """Unmount it and give up its lock, the box being gone; False while that is under way. OSError."""
+        """Give up its lock, and its mount where the box has none, the box being gone; False while that is
+        under way. OSError.
+        """
         if self._is_coming:
             return False
         if not self._is_mounted:
             self._kept.close()
+        elif self._is_inside:
+            if not self._kept.is_left():
+                return False
         elif not self._kept.detach(self._target, aside):
             if self._kept.helper is not None:
                 helpers[self._kept.helper] = self._kept.helped

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import census, packets, warden
@@ -24,13 +24,12 @@ from .orders import Fit, Limits, ZygoteOrder
 from .parking import ParkedBox
 from .shapes import parse_object
 from .supplies import Supplies, Tell, Watch
-from .zygote import Zygote
+from .zygote import Zygote, last_words
 
 _MOST_ASKED = 64
 """Boxes asked of one zygote and not yet answered: more wait here, for it makes one at a time."""
 _PACKETS_PER_TURN = 64
 """Packets heard from one zygote before others have their turn: a babbler must not have all of the keeper."""
-_MOST_TRIES = 2
 
 
 class Nursery:
@@ -69,8 +68,8 @@ class Nursery:
         self._boxes.helpers[pid] = lambda status: self._lost(zygote, status)
         self._watch(control.fileno(), lambda: self._hear_warden(zygote))
 
-    def park(self, request: int, number: int, limits: Limits, descriptors: Sequence[int]) -> None:
-        """Have a box made by zygote *number*; the answer follows when it stands. Refusal."""
+    def park(self, request: int, number: int, limits: Limits, descriptors: list[int]) -> None:
+        """Have a box made that takes over all *descriptors*; the answer follows when it stands. Refusal."""
         zygote = self._zygotes.get(number)
         if zygote is None:
             raise Refusal("not_found", f"there is no zygote {number}: start one")
@@ -214,9 +213,7 @@ class Nursery:
 
     def _understand(self, zygote: Zygote, message: Mapping[str, Any], descriptors: list[int]) -> None:
         if "park" in message:
-            box = zygote.asked.pop(message["park"], None) if isinstance(message["park"], int) else None
-            if box is not None:
-                self._born(box, message, descriptors)
+            self._born(zygote, message, descriptors)
         elif "failed" in message:
             self._fail(zygote, str(message["failed"])[:2000])
         elif "ready" in message:
@@ -226,12 +223,15 @@ class Nursery:
                 self._tell({"id": zygote.request, "ok": {"zygote": zygote.number}})
         self._ask(zygote)
 
-    def _born(self, box: ParkedBox, message: Mapping[str, Any], descriptors: list[int]) -> None:
+    def _born(self, zygote: Zygote, message: Mapping[str, Any], descriptors: list[int]) -> None:
+        box = zygote.asked.pop(message["park"], None) if isinstance(message["park"], int) else None
+        if box is None:
+            return
         failure = message.get("failed")
         if failure or len(descriptors) != 1 or not is_process(descriptors[0]):
             box.fail(f"its zygote could not make it: {str(failure or 'no process')[:500]}")
             return
-        box.born(os.dup(descriptors[0]), self._watch, self._tell)
+        box.born(descriptors.pop(), self._watch, self._tell)
 
     def _ask(self, zygote: Zygote) -> None:
         while zygote.waiting and zygote.is_ready and zygote.speaker is not None:
@@ -256,18 +256,17 @@ class Nursery:
         """Its zygote is gone; what it had not made is made by the next one, but not by the third."""
         if zygote.speaker is None:
             return
-        self._watch(zygote.speaker.fileno(), None)
-        zygote.speaker.close()
+        speaker, zygote.speaker = zygote.speaker, None
+        self._watch(speaker.fileno(), None)
+        for message, descriptors in last_words(speaker):
+            # That one is made, whatever became of its zygote: another would share its channel.
+            if "park" in message:
+                self._born(zygote, message, descriptors)
         if zygote.is_ready:  # else the time of those before it counts as well: each might end just in time
             zygote.silent_since = time.monotonic()
-        zygote.speaker, zygote.is_ready = None, False
-        for box in reversed(zygote.asked.values()):
-            if box.tries < _MOST_TRIES:
-                box.asked = 0.0
-                zygote.waiting.insert(0, box)
-            else:
-                box.fail("its zygotes died while it was made")
-        zygote.asked.clear()
+        zygote.is_ready = False
+        for box in zygote.wait_for_the_next():
+            box.fail("its zygotes died while it was made")
 
     def _fail(self, zygote: Zygote, message: str) -> None:
         """End a zygote that cannot serve: its warden replaces it. Its boxes die with the warden only where it

@@ -32,20 +32,32 @@ class _Level:
 
 def hand_over(target: str, uid: int, gid: int) -> None:
     """Make all of the mount at *target* belong to *uid* and *gid*, and let only them enter. OSError."""
-    if uid == os.geteuid():
-        own(target, uid, gid)
-        return
+    taken = take_off(target, uid, gid)
     try:
-        shifted = _shifted(target, uid, gid)
-    except OSError:  # an old kernel, a file system that cannot, or no user namespaces left
-        own(target, uid, gid)
-        return
-    try:
-        own(target, KEPT_UID, KEPT_UID)
-        mounts.unmount(target)
-        mounts.place(shifted, target)
+        mounts.place(taken, target)
     finally:
-        os.close(shifted)
+        os.close(taken)
+
+
+def take_off(target: str, uid: int, gid: int) -> int:
+    """As `hand_over`, but it is mounted nowhere afterwards: a descriptor to be placed is all there is of it.
+
+    OSError, after which it may still be where it was.
+    """
+    is_own = uid == os.geteuid()
+    taken = None if is_own else _shifted(target, uid, gid)
+    try:
+        if taken is None:
+            own(target, uid, gid)
+            taken = mounts.copy(target)
+        else:
+            own(target, KEPT_UID, KEPT_UID)
+        mounts.unmount(target, lazy=True)
+    except OSError:
+        if taken is not None:
+            os.close(taken)
+        raise
+    return taken
 
 
 def own(path: str, uid: int, gid: int) -> None:
@@ -61,14 +73,14 @@ def own(path: str, uid: int, gid: int) -> None:
         os.close(top)
 
 
-def _shifted(target: str, uid: int, gid: int) -> int:
+def _shifted(target: str, uid: int, gid: int) -> int | None:
     copy = mounts.copy(target)
     try:
         with _shift(uid, gid) as namespace:
             mounts.shift_owners(copy, namespace)
-    except OSError:
+    except OSError:  # an old kernel, a file system that cannot, or no user namespaces left
         os.close(copy)
-        raise
+        return None
     return copy
 
 

@@ -9,8 +9,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..walls import mounts, namespaces
@@ -18,6 +18,7 @@ from .cgroups import Group
 from .launch import Cause, Code, Consumption, Exit, KeptMount, Refusal
 from .loan import Helpers, Loan
 from .orders import Fit, Limits
+from .shapes import flat
 from .supplies import Supplies, Tell, Watch
 from .uids import UidRange
 from .warden import ALONE
@@ -69,16 +70,18 @@ class ParkedBox:
         supplies: Supplies,
         uids: UidRange | None,
         limits: Limits,
-        descriptors: Sequence[int],
+        descriptors: list[int],
     ) -> ParkedBox:
-        """Take a uid, make its control group and gather what it is given. Refusal, and nothing is left."""
+        """Take a uid, make its control group and gather what it is given, all of *descriptors* included.
+
+        Refusal, and nothing is left but *descriptors*.
+        """
         uid = ALONE if uids is None else uids.take()
         group: Group | None = None
         given: list[int] = []
         ours: list[int] = []
         try:
             group = supplies.groups.create(number, limits, is_plain=True)
-            given += [os.dup(descriptor) for descriptor in descriptors]
             report, reporting = os.pipe2(os.O_CLOEXEC)
             ours.append(report)
             given.append(reporting)
@@ -92,6 +95,8 @@ class ParkedBox:
                 uids.give_back(uid)
             raise Refusal("start_failed", f"the box could not be made: {error}") from error
         os.set_blocking(report, False)
+        given[:0] = descriptors
+        descriptors.clear()
         return cls(number, request, zygote, group, uids, uid, given, report)
 
     def asking(self) -> bytes:
@@ -174,7 +179,7 @@ class ParkedBox:
     def consumption(self) -> Mapping[str, Any]:
         """What it has used so far."""
         used = self.used or (self.group.consumption() if self.group is not None else Consumption())
-        return asdict(used)
+        return flat(used)
 
     @property
     def pause(self) -> float:
@@ -193,6 +198,7 @@ class ParkedBox:
             if not self.group.remove():
                 self.is_stuck = time.monotonic() > self.deadline
                 return False
+            self.group = None
         if self.loan is not None:
             try:
                 if not self.loan.take_back(helpers):
@@ -214,7 +220,7 @@ class ParkedBox:
             return
         used = self.used or Consumption()
         told = Exit(int(signal.SIGKILL), self.cause, used.oom_kills, used.memory_peak, used.cpu_seconds)
-        tell({"event": "exit", "box": self.number, "exit": asdict(told)})
+        tell({"event": "exit", "box": self.number, "exit": flat(told)})
 
     def _hear(self, tell: Tell) -> None:
         with contextlib.suppress(BlockingIOError):

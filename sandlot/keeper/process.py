@@ -16,13 +16,13 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from . import packets, protocol, sweep
 from .boxes import PATIENCE, Boxes
 from .launch import Refusal
 from .nursery import Nursery
+from .shapes import flat
 from .supplies import Supplies
 
 _LONGEST_QUEUE = 1024
@@ -124,7 +124,7 @@ class KeeperProcess:
         error = {"code": refusal.code, "message": refusal.message}
         self._tell({"id": protocol.request_number(packet), "error": error})
 
-    def _carry_out(self, request: protocol.Request, descriptors: Sequence[int]) -> None:
+    def _carry_out(self, request: protocol.Request, descriptors: list[int]) -> None:
         match request.verb:
             case "spawn" if request.launch is not None:
                 self._boxes.spawn(request.id, request.launch, descriptors)
@@ -137,13 +137,13 @@ class KeeperProcess:
             case "usage" if self._nursery.has(request.box):
                 self._tell({"id": request.id, "ok": self._nursery.consumption(request.box)})
             case "usage":
-                self._tell({"id": request.id, "ok": asdict(self._boxes.consumption(request.box))})
+                self._tell({"id": request.id, "ok": flat(self._boxes.consumption(request.box))})
             case "sweep":
                 self._tell({"id": request.id, "ok": {"removed": sweep.sweep(self._supplies)}})
             case _:
                 self._tell({"id": request.id, "ok": protocol.powers_fields(self._supplies.powers)})
 
-    def _nurse(self, request: protocol.Request, descriptors: Sequence[int]) -> None:
+    def _nurse(self, request: protocol.Request, descriptors: list[int]) -> None:
         if request.order is not None:
             self._nursery.raise_zygote(request.id, request.order)
         elif request.limits is not None:

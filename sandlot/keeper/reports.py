@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 from .launch import Code, Consumption, Exit, Launch, Powers, Refusal, demand, is_count
 from .orders import Limits
-from .shapes import demand_fields, number, parse_object, record
+from .shapes import demand_fields, flat, number, parse_object, record
 
 _CODES = get_args(Code)
 
@@ -66,14 +66,14 @@ def launch_fields(launch: Launch) -> dict[str, Any]:
     """The JSON shape of a launch."""
     shape = {entry.name: getattr(launch, entry.name) for entry in fields(launch)}
     shape["env"], shape["rlimits"] = dict(launch.env), dict(launch.rlimits)
-    shape["workspace"] = None if launch.workspace is None else asdict(launch.workspace)
-    shape["kept"] = None if launch.kept is None else asdict(launch.kept)
+    shape["workspace"] = None if launch.workspace is None else flat(launch.workspace)
+    shape["kept"] = None if launch.kept is None else flat(launch.kept)
     return shape
 
 
 def limits_fields(limits: Limits) -> dict[str, Any]:
-    """The JSON shape of limits; dataclasses.asdict would take as long as all the rest of a request."""
-    return {"memory": limits.memory, "cpu": limits.cpu, "pids": limits.pids}
+    """The JSON shape of limits."""
+    return flat(limits)
 
 
 def parse_report(packet: bytes) -> Report:

@@ -60,7 +60,7 @@ def give_birth(birth: Birth) -> tuple[int, int]:
 
 def aside(work: Callable[[], None]) -> int:
     """The pid of a child that does *work* and exits, with 0 when it was done. OSError."""
-    pid = os.fork()
+    pid = _clone()
     if pid:
         return pid
     try:
@@ -77,17 +77,29 @@ def _fork(birthplace: str | None) -> tuple[int, bool]:
     if birthplace is not None:
         with contextlib.suppress(OSError):
             return _clone_into(birthplace), True
-    return os.fork(), False
+    return _clone(), False
 
 
 def _clone_into(directory: str) -> int:
-    # Skips what os.fork does for threads and for the random module; the keeper has neither.
     group = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        arguments = struct.pack("=11Q", _CLONE_INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, group)
-        return syscalls.syscall("clone3", arguments, len(arguments))
+        return _clone3(_CLONE_INTO_CGROUP, group)
     finally:
         os.close(group)
+
+
+def _clone() -> int:
+    """os.fork, at less cost where clone3 is to be had."""
+    try:
+        return _clone3()
+    except OSError:
+        return os.fork()
+
+
+def _clone3(flags: int = 0, group: int = 0) -> int:
+    # Skips what os.fork does for threads and for the random module; the keeper has neither.
+    arguments = struct.pack("=11Q", flags, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, group)
+    return syscalls.syscall("clone3", arguments, len(arguments))
 
 
 def _become(birth: Birth, keeper: int, report: int, *, is_born_inside: bool) -> NoReturn:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from . import packets
+from .launch import Refusal
 from .orders import ZygoteOrder
 from .parking import ParkedBox
+from .shapes import parse_object
 from .uids import UidRange
+
+_MOST_TRIES = 2
 
 
 @dataclass(slots=True)
@@ -44,3 +52,31 @@ class Zygote:
         if first is None:
             return False, None
         return now >= first, (first - now if now < first else None)
+
+    def wait_for_the_next(self) -> list[ParkedBox]:
+        """Have the next zygote make what this one was asked for; the boxes that were asked for too often."""
+        again: list[ParkedBox] = []
+        given_up: list[ParkedBox] = []
+        for box in self.asked.values():
+            (again if box.tries < _MOST_TRIES else given_up).append(box)
+            box.asked = 0.0
+        self.waiting[:0] = again
+        self.asked.clear()
+        return given_up
+
+
+def last_words(speaker: socket.socket) -> Iterator[tuple[Mapping[str, Any], list[int]]]:
+    """Close a zygote's socket: what it had said that was not read yet, each message with its descriptors.
+
+    What is no message is passed over. The descriptors that nobody took out of their list are closed.
+    """
+    with speaker, contextlib.suppress(OSError):
+        speaker.shutdown(socket.SHUT_RD)  # so that there is a last one
+        ends = 0
+        while ends < 2:  # a reset comes ahead of the last packets
+            packet, descriptors, _ = packets.receive(speaker)
+            ends += not packet
+            with contextlib.suppress(Refusal):
+                if packet:
+                    yield parse_object(packet), descriptors
+            packets.close(descriptors)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from sandlot.contracts.capability import Feature
@@ -19,9 +19,10 @@ from sandlot.contracts.events import Event, Exited, Failed, Reason, exit_code_of
 from sandlot.contracts.lease import Ending, EndReason
 from sandlot.contracts.spec import DEFAULT_LIMITS, Isolation
 
-from . import running
+from . import asking, running
 from .calls import Patience
 from .channel import Channel
+from .connection import Stream
 from .context import BoxContext
 from .contexts import BoxContexts
 from .files import BoxFiles
@@ -109,12 +110,10 @@ class AgentBox(BoxFiles, BoxProcesses, BoxContexts):
             yield Failed(Conflict.code, "a background command has no events of its own: use start")
             return
         limit = command.output_limit or self._facts.output_limit
-        short = running.short(command)
         try:
-            async with self._calls.request("run", short or (), **self._fields(command, limit)) as stream:
-                feeding = running.feeding(stream, command) if short is None else nullcontext()
+            async with self._started(command, limit) as stream:
                 run = running.Run(self._calls, stream, command.timeout, limit, Value(command.handler))
-                async with feeding, aclosing(run.events()) as events:
+                async with aclosing(run.events()) as events:
                     async for event in events:
                         yield event
         except BoxDied as error:
@@ -126,7 +125,7 @@ class AgentBox(BoxFiles, BoxProcesses, BoxContexts):
     async def open(self, command: Command) -> Terminal:
         """As contracts.engine.Terminals.open; a command without `tty` gets a terminal of 24 by 80."""
         command = replace(command, tty=command.tty or TerminalSize())
-        fields = self._fields(command, running.UNBOUNDED)
+        fields = self._fields(command, asking.UNBOUNDED)
         return await BoxTerminal.start(self._calls, fields, command)
 
     async def ended(self) -> Ending:
@@ -139,9 +138,29 @@ class AgentBox(BoxFiles, BoxProcesses, BoxContexts):
             self._closing = asyncio.ensure_future(self._end())
         await asyncio.shield(self._closing)
 
+    @asynccontextmanager
+    async def _started(self, command: Command, limit: int) -> AsyncGenerator[Stream, None]:
+        """The stream of a command: ordered by one frame where that can be, fed by as many as it takes."""
+        env, workdir = self._surroundings(command)
+        order = asking.order(command, env, workdir, limit) if self._calls.takes_orders else None
+        if order is not None:
+            async with self._calls.order(order) as stream:
+                yield stream
+            return
+        short = asking.short(command)
+        fields = asking.request(command, env, workdir, limit)
+        async with (
+            self._calls.request("run", short or (), **fields) as stream,
+            asking.feeding(stream, command) if short is None else nullcontext(),
+        ):
+            yield stream
+
     def _fields(self, command: Command, limit: int) -> dict[str, object]:
+        return asking.request(command, *self._surroundings(command), limit)
+
+    def _surroundings(self, command: Command) -> tuple[dict[str, str], str]:
         workdir = self._calls.places.directory(command.workdir)
-        return running.request(command, {**self._facts.env, "PWD": workdir, **command.env}, workdir, limit)
+        return {**self._facts.env, "PWD": workdir, **command.env}, workdir
 
     async def _watch(self) -> Ending:
         death = await self._calls.life.ended()

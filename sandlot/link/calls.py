@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sandlot.contracts.errors import BoxDied, Conflict, InvalidSpec
 from sandlot.wire.frames import FrameError, Kind
+from sandlot.wire.order import Order
 
 from . import replies
 from .channel import Channel
@@ -57,42 +58,39 @@ class Calls:
         self.life, self.places = life, places
         self.commands = 0
         """How many commands were begun."""
+        self.takes_orders = False
+        """Whether its agent takes orders (wire.order)."""
         self._under_way = 0
         self._has_background = False
         self._oom_kills = 0
         self._ending: asyncio.Task[object] | None = None
         self._cause: str | None = None
 
-    @asynccontextmanager
-    async def request(
-        self, verb: str, sayings: Iterable[Saying] = (), /, **fields: Any
-    ) -> AsyncIterator[Stream]:
-        """A stream for one request, which *sayings* follow; left before DONE has come, it is cancelled.
+    def request(self, verb: str, sayings: Iterable[Saying] = (), /, **fields: Any) -> Request:
+        """A stream for one request, which *sayings* follow, for the length of a block; see Request."""
+        begin = partial(self.connection.open, {"verb": verb, **fields}, sayings)
+        return Request(self, begin, is_command=verb == "run", is_kept=bool(fields.get("background")))
 
-        Raises InvalidSpec when it fits no frame, Conflict when too many are under way, BoxDied when the
-        box is gone or goes.
-        """
-        stream: Stream | None = None
-        is_command = verb == "run"
-        try:
-            if not self.connection.is_idle or not is_command:
-                self._known = None
-            stream = self._open({"verb": verb, **fields}, sayings)
-            if is_command:
-                self.commands += 1
-                self._under_way += 1
-                self._has_background = self._has_background or bool(fields.get("background"))
-            yield stream
-        except ConnectionEnded:
-            raise await self.died() from None
-        except FrameError as error:
-            self.distrust(str(error))
-            raise await self.died() from None
-        finally:
-            if stream is not None:
-                self._under_way -= is_command
-                if not stream.is_done:
-                    await self.abandon(stream, self.patience.cancel if is_command else self.patience.silence)
+    def order(self, order: Order) -> Request:
+        """As `request`, for a command that one frame orders."""
+        return Request(self, partial(self.connection.order, order), is_command=True)
+
+    def begin(self, begin: Callable[[], Stream], *, is_command: bool, is_kept: bool) -> Stream:
+        """For Request only. Raises ConnectionEnded besides."""
+        if not (is_command and self.connection.is_idle):
+            self._known = None
+        stream = self._open(begin)
+        if is_command:
+            self.commands += 1
+            self._under_way += 1
+            self._has_background = self._has_background or is_kept
+        return stream
+
+    async def finish(self, stream: Stream, *, is_command: bool) -> None:
+        """For Request only."""
+        self._under_way -= is_command
+        if not stream.is_done:
+            await self.abandon(stream, self.patience.cancel if is_command else self.patience.silence)
 
     @property
     def mistrust(self) -> str | None:
@@ -155,6 +153,9 @@ class Calls:
 
     async def usage(self) -> Usage:
         """What the box has used; zeros when nobody tells in time."""
+        counted = self.life.counted()
+        if counted is not None:
+            return counted
         try:
             async with asyncio.timeout(self.patience.death):
                 return await self.life.usage()
@@ -196,11 +197,11 @@ class Calls:
         except ConnectionEnded:
             return
 
-    def _open(self, request: Mapping[str, Any], sayings: Iterable[Saying]) -> Stream:
+    def _open(self, begin: Callable[[], Stream]) -> Stream:
         if self.connection.is_full:
             raise Conflict("too many requests are under way in this box: wait for some to end")
         try:
-            return self.connection.open(request, sayings)
+            return begin()
         except FrameError as error:
             raise InvalidSpec(f"the request is too long for the box's link: {error}") from error
 
@@ -210,3 +211,36 @@ class Calls:
         else:
             # Mostly the box is dying and `death` learns why; an agent that only hung up is killed there.
             self._ending = asyncio.ensure_future(self.death())
+
+
+class Request:
+    """A stream for one request, for the length of a block; left before DONE has come, it is cancelled.
+
+    Entering it raises InvalidSpec when it fits no frame and Conflict when too many are under way, the whole
+    block BoxDied when the box is gone or goes.
+    """
+
+    def __init__(
+        self, calls: Calls, begin: Callable[[], Stream], *, is_command: bool, is_kept: bool = False
+    ) -> None:
+        """Made by Calls."""
+        self._calls, self._begin = calls, begin
+        self._is_command, self._is_kept = is_command, is_kept
+
+    async def __aenter__(self) -> Stream:
+        try:
+            self._stream = self._calls.begin(self._begin, is_command=self._is_command, is_kept=self._is_kept)
+        except ConnectionEnded:
+            raise await self._calls.died() from None
+        return self._stream
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: object
+    ) -> None:
+        try:
+            if isinstance(error, FrameError):
+                self._calls.distrust(str(error))
+            if isinstance(error, (FrameError, ConnectionEnded)):
+                raise await self._calls.died() from None
+        finally:
+            await self._calls.finish(self._stream, is_command=self._is_command)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from sandlot.wire import order
 from sandlot.wire.frames import (
     FROM_AGENT,
     MAX_PAYLOAD,
@@ -74,7 +75,7 @@ class Stream:
         self._arrivals: deque[Arrival] = deque()
         self._events = 0
         self._window, self._receipts = Window(), Receipts()
-        self._changed = asyncio.Event()
+        self._reading: asyncio.Future[None] | None = None
         self._sendable = asyncio.Event()
 
     async def receive(self) -> Arrival:
@@ -82,8 +83,8 @@ class Stream:
         while not self._arrivals:
             if self._connection.ending is not None:
                 raise ConnectionEnded(self._connection.ending)
-            self._changed.clear()
-            await self._changed.wait()
+            self._reading = asyncio.get_running_loop().create_future()
+            await self._reading
         arrival = self._arrivals.popleft()
         if arrival.kind == Kind.EVENT:
             self._count_events(-1)
@@ -134,7 +135,7 @@ class Stream:
 
     def wake(self) -> None:
         """Let everybody who waits look again."""
-        self._changed.set()
+        self._stir()
         self._sendable.set()
 
     def _arrive_json(self, frame: Frame) -> None:
@@ -154,7 +155,11 @@ class Stream:
 
     def _keep(self, arrival: Arrival) -> None:
         self._arrivals.append(arrival)
-        self._changed.set()
+        self._stir()
+
+    def _stir(self) -> None:
+        if self._reading is not None and not self._reading.done():
+            self._reading.set_result(None)
 
     def _give_credit(self, amount: int) -> None:
         due = self._receipts.consumed(amount)
@@ -200,9 +205,10 @@ class Connection:
         self.post(json_frame(Kind.HELLO, 0, dict(greeting)))
         return await self._greeting
 
-    def claim(self, terms: Mapping[str, Any]) -> None:
-        """Send CLAIM with the first request: nobody else waits for it."""
-        self._preface = encode(json_frame(Kind.CLAIM, 0, dict(terms)))
+    def claim(self, limits: Mapping[str, int], *, is_moved: bool) -> None:
+        """Send CLAIM, and MOVED before it, with the first request: nobody else waits for it."""
+        moved = encode(Frame(Kind.MOVED, 0)) if is_moved else b""
+        self._preface = moved + encode(Frame(Kind.CLAIM, 0, order.limits(dict(limits))))
 
     @property
     def is_idle(self) -> bool:
@@ -219,13 +225,20 @@ class Connection:
 
         Raises ConnectionEnded, FrameError when it fits no frame or its first credit.
         """
+        return self._begin(json_frame(Kind.OPEN, self._next, dict(request)), sayings)
+
+    def order(self, wanted: order.Order) -> Stream:
+        """Begin a stream with an order that says everything. Raises ConnectionEnded, FrameError."""
+        return self._begin(Frame(Kind.ORDER, self._next, order.encode(wanted)))
+
+    def _begin(self, first: Frame, sayings: Iterable[Saying] = ()) -> Stream:
         if self.ending is not None:
             raise ConnectionEnded(self.ending)
         stream = Stream(self._next, self)
-        frames = [json_frame(Kind.OPEN, self._next, dict(request)), *map(stream.spent, sayings)]
-        self._streams[self._next] = stream
+        said = tuple(map(stream.spent, sayings))
+        self._streams[stream.number] = stream
         self._next += 2
-        self.post(*frames)
+        self.post(first, *said)
         return stream
 
     def post(self, *frames: Frame) -> None:

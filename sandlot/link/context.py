@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from sandlot.contracts.cells import (
     LARGEST_ANSWER,
     LARGEST_CELL,
-    Begun,
     Cell,
     CellEvent,
     CellStatus,
     Finished,
-    InputAsked,
     sound_text,
 )
 from sandlot.contracts.contexts import (
@@ -32,19 +28,15 @@ from sandlot.contracts.contexts import (
 )
 from sandlot.contracts.errors import Conflict, InvalidSpec, TimedOut
 from sandlot.wire import context_answers
-from sandlot.wire.context_lines import Done, Reply
+from sandlot.wire.context_lines import Reply
 from sandlot.wire.lines import LineError
 
 from .branches import DEAD, Branches, Home
-from .cell_feed import CellFeed
+from .cell_run import INTERRUPT_PATIENCE, CellRun
 from .interpreter import Interpreter
-from .spill import Spills
 
 MOST_WAITING = 100
 """Cells and questions that may wait for their turn in one context."""
-
-INTERRUPT_PATIENCE = 2.0
-"""Seconds a cell has to end after it was interrupted because its time was over."""
 
 QUESTION_PATIENCE = 20.0
 """Seconds the answer to a question may take: objects of the user have a say in it."""
@@ -181,104 +173,6 @@ class BoxContext(Branches):
         if ending is None:
             return "it was restarted or rolled back"
         return f"{ending.end.value}: {ending.detail}" if ending.detail else ending.end.value
-
-
-class CellRun:
-    """One cell under way."""
-
-    def __init__(self, interpreter: Interpreter, cell: Cell, spills: Spills) -> None:
-        """Nothing is sent before `next`."""
-        self._interpreter, self._cell = interpreter, cell
-        limit = int(cell.output_limit)
-        self._feed = CellFeed(limit, spills.spill(limit))
-        self._conducting: asyncio.Task[None] | None = None
-        self.is_asking = False
-        self._has_begun = self._is_to_stop = self._is_overdue = self._is_over = False
-        self._ending: set[asyncio.Task[None]] = set()
-
-    async def next(self) -> CellEvent:
-        """The next event; the last is Finished."""
-        if self._conducting is None:
-            self._conducting = asyncio.ensure_future(self._conduct())
-            self._conducting.add_done_callback(self._conducted)
-        event = await self._feed.get()
-        # What a thread of the cell prints meanwhile takes nothing back.
-        self.is_asking = isinstance(event, InputAsked) or (self.is_asking and not isinstance(event, Finished))
-        return event
-
-    async def answer(self, text: str) -> None:
-        """Give it the line it asked for."""
-        self.is_asking = False
-        await self._interpreter.answer(text)
-
-    def interrupt(self) -> None:
-        """As Ctrl-C; of a cell that was sent and has not begun, once it has."""
-        self._is_to_stop = True
-        if self._has_begun:
-            self._interpreter.interrupt()
-
-    async def settle(self) -> None:
-        """Whoever read is done with it: end it if it still runs."""
-        if self._conducting is None or self._conducting.done():
-            return
-        self._feed.hurry()
-        if not self._feed.is_finished:
-            await asyncio.shield(self._put_down("its reader went away"))
-        await asyncio.shield(self._conducting)
-
-    def _conducted(self, task: asyncio.Task[None]) -> None:
-        """Whatever went wrong: who reads is told an end."""
-        error = None if task.cancelled() else task.exception()
-        self._feed.finish(Finished(CellStatus.DIED, detail=f"the cell was lost: {error!r}"))
-
-    async def _conduct(self) -> None:
-        """From the request to the end."""
-        cell = self._cell
-        request = {"code": cell.code, "store": cell.store_history, "silent": cell.silent}
-        request["expressions"] = dict(cell.expressions)
-        begun = await self._interpreter.begin(self._feed, input=cell.allow_input, **request)
-        started = time.monotonic()  # some loops count whole milliseconds
-        self._has_begun = True
-        if self._is_to_stop:
-            self._interpreter.interrupt()
-        loop = asyncio.get_running_loop()
-        alarm = None if cell.timeout is None else loop.call_later(cell.timeout, self._time_out)
-        try:
-            done = await self._interpreter.done()
-            self._is_over = True
-        finally:
-            if alarm is not None:
-                alarm.cancel()
-        duration = time.monotonic() - started
-        spilled = await self._feed.rest()
-        self._feed.finish(replace(self._finished(begun, done, duration), spilled=spilled))
-
-    def _finished(self, begun: Begun | None, done: Done | None, duration: float) -> Finished:
-        count = 0 if begun is None else begun.execution_count
-        ending = self._interpreter.ending
-        status = CellStatus.DIED if done is None else done.status
-        if self._is_overdue:
-            status = CellStatus.TIMEOUT
-        detail = None
-        if done is None and ending is not None:
-            detail = f"{ending.end.value}: {ending.detail}" if ending.detail else ending.end.value
-        return Finished(status, count, duration, self._feed.budget.dropped, detail)
-
-    def _time_out(self) -> None:
-        self._is_overdue = True
-        self._feed.hurry()
-        why = f"a cell did not heed the interrupt when its {self._cell.timeout:g} s were over"
-        task = asyncio.ensure_future(self._put_down(why))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-
-    async def _put_down(self, why: str) -> None:
-        """Interrupt it, and when it does not end by that, kill its context."""
-        self.interrupt()
-        assert self._conducting is not None  # noqa: S101 - it runs
-        await asyncio.wait([self._conducting], timeout=INTERRUPT_PATIENCE)
-        if not self._is_over and not self._conducting.done():
-            await self._interpreter.kill(ContextEnd.TIMEOUT, why)
 
 
 def _within(cursor: int, code: str) -> int:

@@ -11,7 +11,7 @@ from sandlot.contracts.command import Command
 from sandlot.contracts.contexts import Context, ContextSpec
 from sandlot.contracts.errors import Conflict
 
-from . import running
+from . import asking
 from .calls import Calls
 from .context import BoxContext
 from .interpreter import Interpreter
@@ -68,7 +68,7 @@ class BoxContexts:
         """One of *spec*, which runs. Raises as `open_context`."""
         command = Command(code="", env=spec.env, workdir=spec.workdir, timeout=None)
         fields = {
-            **self._fields(command, running.UNBOUNDED),
+            **self._fields(command, asking.UNBOUNDED),
             "context": True,
             "stdin": True,
             "language": spec.language,

@@ -36,7 +36,7 @@ class Greeted:
         *is_moved* says that another workspace was mounted in it.
         """
         self.calls.patience = patience
-        self.calls.connection.claim({"rlimits": dict(limits), "moved": is_moved})
+        self.calls.connection.claim(limits, is_moved=is_moved)
 
 
 async def greet(
@@ -58,7 +58,7 @@ async def greet(
     is_up = False
     try:
         async with asyncio.timeout(within):
-            walls = await _walls(calls.connection, places, plan)
+            greeting = await _greeting(calls.connection, places, plan)
         is_up = True
     except ConnectionEnded as error:
         raise StartFailed(_stillborn(calls, (await calls.death()).detail)) from error
@@ -70,11 +70,12 @@ async def greet(
         if not is_up:
             calls.connection.close()
             await asyncio.shield(life.kill())
-    return Greeted(calls, walls)
+    calls.takes_orders = greeting.takes_orders
+    return Greeted(calls, greeting.walls)
 
 
-async def _walls(connection: Connection, places: Places, plan: Mapping[str, object]) -> frozenset[str]:
-    """The walls that are up; raises FrameError when one of *plan* is not."""
+async def _greeting(connection: Connection, places: Places, plan: Mapping[str, object]) -> replies.Greeting:
+    """What the agent says; raises FrameError when a wall of *plan* is not up."""
     roots = [str(root.real) for root in places.roots]
     hello = {"protocol": replies.PROTOCOL, "workspace": places.workspace, "roots": roots, "plan": plan}
     greeting = replies.greeting(await connection.greet(hello))
@@ -82,7 +83,7 @@ async def _walls(connection: Connection, places: Places, plan: Mapping[str, obje
     missing = set(wanted if isinstance(wanted, (list, tuple)) else ()) - greeting.walls
     if missing:
         raise FrameError(f"the box lacks the walls {', '.join(sorted(missing))}")
-    return greeting.walls
+    return greeting
 
 
 def _stillborn(calls: Calls, what: str) -> str:

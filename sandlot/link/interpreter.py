@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
-from sandlot.contracts.cells import Begun, CellEvent, Streamed, StreamName
+from sandlot.contracts.cells import CellEvent, Streamed, StreamName
 from sandlot.contracts.contexts import ContextEnd, ContextEnding, ContextFacts
 from sandlot.contracts.errors import Conflict, SandlotError, StartFailed, Unsupported
 from sandlot.contracts.events import Event, Failed, Returned, Started, Stderr, Stdout
@@ -24,12 +24,11 @@ from sandlot.wire.context_lines import Began, Done, Ready, Refused, Reply, Told
 from sandlot.wire.frames import Kind
 from sandlot.wire.lines import LineError, LineReader
 
-from . import running
+from . import asking, running
 from .calls import Calls
-from .cell_feed import CellFeed
 from .connection import ConnectionEnded, Saying, Stream, StreamEnded
 from .context_end import concluded
-from .hearing import heard
+from .hearing import Hearer, heard
 from .value import Value
 
 START_PATIENCE = 60.0
@@ -61,10 +60,9 @@ class Interpreter:
         self._why: ContextEnding | None = None
         self._lines = LineReader()
         self._number = 0
-        self._feed: CellFeed | None = None
-        # Whoever waits for one of these is given None when the interpreter ends.
-        self._awaited: asyncio.Future[Done | Reply | None] | None = None
-        self._began: asyncio.Future[Begun | None] | None = None
+        self._cell: Hearer | None = None
+        self._has_begun = False
+        self._asked: asyncio.Future[Reply | None] | None = None  # None when the interpreter ends
         self._early: list[CellEvent] = []
         self._early_size = 0
         self._decoders = {
@@ -126,25 +124,19 @@ class Interpreter:
         """Wait for its end."""
         return await asyncio.shield(self._ended)
 
-    async def begin(self, feed: CellFeed, **request: Any) -> Begun | None:
-        """Send a cell whose events *feed* gets from now on; Begun, or None when it died before."""
-        loop = asyncio.get_running_loop()
-        self._feed, self._began = feed, loop.create_future()
-        self._awaited = loop.create_future()
-        await self._say("execute", **request)
-        return await self._began
-
-    async def done(self) -> Done | None:
-        """How the cell ended; None when the interpreter died in it."""
-        found = await self._settled()
-        return found if isinstance(found, Done) else None
+    async def begin(self, cell: Hearer, request: Mapping[str, Any]) -> None:
+        """Send a cell, which hears of itself from now on, up to `over`."""
+        self._cell, self._has_begun = cell, False
+        await self._say("execute", request)
 
     async def ask(self, do: str, **request: Any) -> Reply | None:
         """The reply to a question; None when the interpreter died over it."""
-        self._awaited = asyncio.get_running_loop().create_future()
-        await self._say(do, **request)
-        found = await self._settled()
-        return found if isinstance(found, Reply) else None
+        self._asked = asyncio.get_running_loop().create_future()
+        await self._say(do, request)
+        try:
+            return await self._asked
+        finally:
+            self._asked = None
 
     async def answer(self, text: str) -> None:
         """Send the line that a cell asked for."""
@@ -156,7 +148,7 @@ class Interpreter:
 
     async def close(self) -> ContextEnding:
         """Let it end by itself when it is idle, else kill it."""
-        if self._awaited is None and self.ending is None:
+        if self._cell is None and self._asked is None and self.ending is None:
             self._why = ContextEnding(ContextEnd.CLOSED)
             self._stream.post(Kind.INPUT_END)
             await asyncio.wait([self._ended], timeout=CLOSE_PATIENCE)
@@ -166,8 +158,7 @@ class Interpreter:
         """End it now, with everything it started; idempotent."""
         if self.ending is None:
             self._why = self._why or ContextEnding(end, detail)
-            if self._feed is not None:
-                self._feed.hurry()
+            self._hurry()
             self._stream.post(Kind.CANCEL)
             await asyncio.wait([self._reading], timeout=self._calls.patience.cancel)
             if not self._reading.done():
@@ -190,14 +181,7 @@ class Interpreter:
     _refusal: SandlotError | None = None
     _process = ""
 
-    async def _settled(self) -> Done | Reply | None:
-        assert self._awaited is not None  # noqa: S101 - set by who calls this
-        try:
-            return await self._awaited
-        finally:
-            self._awaited = self._feed = self._began = None
-
-    async def _say(self, do: str, **request: Any) -> None:
+    async def _say(self, do: str, request: Mapping[str, Any]) -> None:
         self._number += 1
         if self._ended.done():
             self._give_up()
@@ -211,7 +195,7 @@ class Interpreter:
 
     async def _read(self) -> None:
         """Take in everything until it ends."""
-        run = running.Run(self._calls, self._stream, None, running.UNBOUNDED, _Pieces())
+        run = running.Run(self._calls, self._stream, None, asking.UNBOUNDED, _Pieces())
         end: Event | None = None
         try:
             async with aclosing(run.events()) as events:
@@ -221,15 +205,22 @@ class Interpreter:
         finally:
             self._ended.set_result(concluded(end, self._why))
             self._give_up()
-            if self._feed is not None:
-                self._feed.hurry()
             await self._held.aclose()
 
     def _give_up(self) -> None:
-        waiting: tuple[asyncio.Future[Any] | None, ...] = (self._began, self._awaited)
-        for each in waiting:
-            if each is not None and not each.done():
-                each.set_result(None)
+        """Nobody tells any more what is waited for."""
+        self._end_cell(None)
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)
+
+    def _end_cell(self, done: Done | None) -> None:
+        cell, self._cell = self._cell, None
+        if cell is not None:
+            cell.over(done)
+
+    def _hurry(self) -> None:
+        if self._cell is not None:
+            self._cell.hurry()
 
     async def _take(self, event: Event) -> None:
         if isinstance(event, Started):
@@ -242,14 +233,18 @@ class Interpreter:
             self._refusal = error_of(event)
         elif isinstance(event, Returned) and self._why is None:
             try:
-                async with aclosing(heard(self._lines.feed(event.value))) as told:
-                    async for each in told:
-                        await self._hear(each)
+                await self._hear_all(event.value)
             except LineError as error:
                 self._why = ContextEnding(ContextEnd.BROKEN, str(error))
-                if self._feed is not None:
-                    self._feed.hurry()
+                self._hurry()
                 self._stream.post(Kind.CANCEL)
+
+    async def _hear_all(self, data: bytes) -> None:
+        found = await heard(self._lines.feed(data))
+        for told in found.told:
+            await self._hear(told)
+        if found.error is not None:
+            raise found.error
 
     async def _hear(self, told: Told) -> None:
         if isinstance(told, Ready):
@@ -266,21 +261,27 @@ class Interpreter:
             await self._pass_on(told)
 
     async def _begin(self, told: Began) -> None:
-        began, feed = self._began, self._feed
-        if told.id != self._number or began is None or feed is None or began.done():
+        cell = self._cell
+        if told.id != self._number or cell is None or self._has_begun:
             raise LineError("it began a cell that nobody gave it")
+        self._has_begun = True
         early, self._early, self._early_size = self._early, [], 0
-        began.set_result(told.event)
-        for event in (told.event, *early):
-            await feed.put(event)
+        await cell.begun(told.event)
+        for event in early:
+            await cell.told(event)
 
     def _conclude(self, told: Done | Reply) -> None:
-        is_cell = self._began is not None and self._began.done()
-        if told.id != self._number or self._awaited is None or self._awaited.done():
+        is_asked = self._asked is not None and not self._asked.done()
+        if told.id != self._number or (self._cell is None and not is_asked):
             raise LineError("it answered what nobody asked")
-        if isinstance(told, Done) != is_cell:
-            raise LineError("it ended a question as a cell, or a cell as a question")
-        self._awaited.set_result(told)
+        if isinstance(told, Done):
+            if self._cell is None or not self._has_begun:
+                raise LineError("it ended a question as a cell, or a cell before it began")
+            self._end_cell(told)
+        elif self._asked is None or not is_asked:
+            raise LineError("it ended a cell as a question")
+        else:
+            self._asked.set_result(told)
 
     async def _output(self, name: StreamName, data: bytes) -> None:
         text = self._decoders[name].decode(data)
@@ -288,9 +289,8 @@ class Interpreter:
             await self._pass_on(Streamed(name, text))
 
     async def _pass_on(self, event: CellEvent) -> None:
-        is_running = self._feed is not None and self._began is not None and self._began.done()
-        if is_running and self._feed is not None:
-            await self._feed.put(event)
+        if self._cell is not None and self._has_begun:
+            await self._cell.told(event)
         elif isinstance(event, Streamed) and self._early_size < _MOST_EARLY:
             self._early.append(event)
             self._early_size += len(event.text)

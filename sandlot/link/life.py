@@ -40,5 +40,8 @@ class Life(Protocol):
     async def ended(self) -> Death:
         """Wait for the end; once ended, returns at once. Any number of tasks may wait and be cancelled."""
 
+    def counted(self) -> Usage | None:
+        """What `usage` gives, where that is known without asking anybody; None elsewhere."""
+
     async def usage(self) -> Usage:
         """What the living box has used; after its end the last known."""

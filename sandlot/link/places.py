@@ -6,7 +6,6 @@ directory of the host, and paths are translated on their way in and out.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -48,9 +47,10 @@ class Places:
             raise PathEscape(f"{str(path)!r} is outside the sandbox's files: they are in {reachable}")
         return found
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019 - of few places, and almost always of one directory
     def directory(self, path: PurePosixPath) -> str:
         """As `real`, but a directory outside the roots is left as it is: a program may start anywhere."""
+        if path is self.roots[0].shown:  # almost always
+            return self.workspace
         path = sandbox_path(path)
         return self._within(path) or str(path)
 

@@ -11,7 +11,7 @@ from sandlot.contracts.command import Command
 from sandlot.contracts.errors import InvalidSpec, Misuse, TimedOut, Unavailable
 from sandlot.wire.frames import FrameError, Kind
 
-from . import replies, running
+from . import asking, replies
 from .calls import Calls
 from .connection import StreamEnded
 
@@ -33,10 +33,10 @@ class BoxProcesses:
         """As Processes.start. Without `stdin` the input stays open for `feed`; with it, it ends there."""
         if command.handler is not None:
             raise InvalidSpec("a handler does not run in the background: nobody would take what it returns")
-        fields = {**self._fields(command, running.UNBOUNDED), "background": True, "stdin": True}
+        fields = {**self._fields(command, asking.UNBOUNDED), "background": True, "stdin": True}
         async with self._calls.request("run", **fields) as stream:
             with suppress(StreamEnded):  # the conclusion says why
-                await running.send_source(stream, command)
+                await asking.send_source(stream, command)
             process = replies.process_name(await self._calls.conclusion(stream, events=1))
         if command.stdin is not None:
             feeder = asyncio.ensure_future(self._feed_all(process, command))

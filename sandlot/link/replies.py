@@ -41,10 +41,14 @@ _ERRORS: Mapping[str, Callable[[str], errors.SandlotError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """An agent's HELLO: its Python, and the walls it put up or proved it can put around a payload."""
+    """An agent's HELLO: its Python, and the walls it put up or proved it can put around a payload.
+
+    takes_orders: a command that takes no input may be ordered by one frame.
+    """
 
     python: str
     walls: frozenset[str]
+    takes_orders: bool
 
 
 def greeting(value: Mapping[str, Any]) -> Greeting:
@@ -55,6 +59,7 @@ def greeting(value: Mapping[str, Any]) -> Greeting:
     return Greeting(
         python=_text(value, "python"),
         walls=frozenset(_texts(walls, "agent")) | frozenset(_texts(walls, "payload")),
+        takes_orders="orders" in value and _flag(value, "orders"),
     )
 
 

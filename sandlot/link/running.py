@@ -1,4 +1,4 @@
-"""One command under way: what is asked of the agent, its events, and the bounds the host keeps itself.
+"""One command under way: its events, and the bounds the host keeps itself.
 
 The agent enforces the timeout and the output limit; both are enforced here again, because the agent shares
 a kernel with what it guards: when it does not tell the end in time (Patience.overdue), the box is killed.
@@ -7,12 +7,9 @@ a kernel with what it guards: when it does not tell the end in time (Patience.ov
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from sandlot.contracts.command import Command
 from sandlot.contracts.errors import SandlotError
 from sandlot.contracts.events import (
     Event,
@@ -24,13 +21,13 @@ from sandlot.contracts.events import (
     Stdout,
     exit_code_of,
 )
-from sandlot.wire.frames import MAX_PAYLOAD, FrameError, Kind
+from sandlot.wire.frames import FrameError, Kind
 
 from . import replies
 from .calls import Calls
-from .connection import Arrival, ConnectionEnded, Saying, Stream, StreamEnded
+from .connection import Arrival, ConnectionEnded, Stream
 from .life import Death, Usage
-from .value import Value, asked
+from .value import Value
 
 START_GRACE = 5.0
 """Seconds the agent has to start a command before its timeout begins."""
@@ -38,88 +35,7 @@ START_GRACE = 5.0
 OWN_CPU = 0.025
 """Seconds of processor time that agent and supervisor may have used for a command themselves."""
 
-UNBOUNDED = 2**53 - 1
-"""The output limit of what somebody reads along: terminals, and background processes with their ring."""
-
 _MOST_EARLY = 64
-_LEAST_FLOOD = 64 * 2**20
-_FLOOD_FACTOR = 16
-
-
-def request(command: Command, env: Mapping[str, str], workdir: str, output_limit: int) -> dict[str, Any]:
-    """The fields of the verb `run`; *env* is the whole environment of the program."""
-    size = command.tty
-    return {
-        **({"argv": list(command.argv)} if command.argv else {"code": True}),
-        "env": dict(env),
-        "workdir": workdir,
-        "timeout": command.timeout,
-        "stdin": command.stdin is not None or size is not None or command.background,
-        "tty": None if size is None else {"rows": size.rows, "columns": size.columns},
-        "output_limit": output_limit,
-        "flood_limit": min(max(_LEAST_FLOOD, _FLOOD_FACTOR * output_limit), UNBOUNDED),
-        "background": command.background,
-        "last": command.last,
-        "handler": asked(command.handler),
-    }
-
-
-def short(command: Command) -> tuple[Saying, ...] | None:
-    """All that *command* is ever sent, when each part fits one frame; None when it takes `feeding`."""
-    if not (command.stdin is None or isinstance(command.stdin, bytes)):
-        return None
-    said: list[Saying] = []
-    if command.code is not None:
-        said += [Saying(Kind.SOURCE, _source(command)), Saying(Kind.SOURCE_END)]
-    if command.stdin:
-        said.append(Saying(Kind.INPUT, command.stdin))
-    said.append(Saying(Kind.INPUT_END))
-    return tuple(said) if all(len(each.data) <= MAX_PAYLOAD for each in said) else None
-
-
-def _source(command: Command) -> bytes:
-    """Its text, and behind it the event of its handler."""
-    event = b"" if command.handler is None else command.handler.text
-    return (command.code or "").encode("utf-8", "surrogatepass") + event
-
-
-async def send_source(stream: Stream, command: Command) -> None:
-    """Send a command's text, if it is one of text. Raises StreamEnded, ConnectionEnded."""
-    if command.code is not None:
-        await stream.send(Kind.SOURCE, _source(command))
-        stream.post(Kind.SOURCE_END)
-
-
-@asynccontextmanager
-async def feeding(stream: Stream, command: Command, *, end: bool = True) -> AsyncIterator[None]:
-    """For the length of a block, send a command's text and standard input; *end* closes the latter.
-
-    An input that fails kills the program, and its error is raised when the block ends well.
-    """
-    task = asyncio.ensure_future(_feed(stream, command, end=end))
-    task.add_done_callback(lambda ended: stream.post(Kind.CANCEL) if _error_of(ended) else None)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-    if (error := _error_of(task)) is not None:
-        raise error
-
-
-async def _feed(stream: Stream, command: Command, *, end: bool) -> None:
-    try:
-        await send_source(stream, command)
-        async for data in command.input():
-            await stream.send(Kind.INPUT, data)
-        if end:
-            stream.post(Kind.INPUT_END)
-    except (StreamEnded, ConnectionEnded):
-        return  # the reader of the stream is told how it ended
-
-
-def _error_of(task: asyncio.Future[None]) -> BaseException | None:
-    return None if task.cancelled() else task.exception()
 
 
 @dataclass(slots=True)

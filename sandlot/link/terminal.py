@@ -11,7 +11,7 @@ from sandlot.contracts.command import Command, TerminalSize
 from sandlot.contracts.events import Event
 from sandlot.wire.frames import Kind
 
-from . import running
+from . import asking, running
 from .calls import Calls
 from .connection import ConnectionEnded, Stream, StreamEnded
 
@@ -28,8 +28,8 @@ class BoxTerminal:
         """Run *command*; *fields* are those of its `run`. Raises BoxDied, InvalidSpec."""
         async with AsyncExitStack() as held:
             stream = await held.enter_async_context(calls.request("run", **fields))
-            await held.enter_async_context(running.feeding(stream, command, end=False))
-            run = running.Run(calls, stream, command.timeout, running.UNBOUNDED)
+            await held.enter_async_context(asking.feeding(stream, command, end=False))
+            run = running.Run(calls, stream, command.timeout, asking.UNBOUNDED)
             return cls(stream, held.pop_all(), run)
 
     async def events(self) -> AsyncIterator[Event]:

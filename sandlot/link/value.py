@@ -20,6 +20,8 @@ from sandlot.wire.json_object import JsonError
 
 _SHORT = 65_536  # is read at once; what is longer holds up nobody else
 _LINE_END = b"\n"
+BEYOND_VALUE = len(_LINE_END) + 1
+"""Bytes that come behind the largest value: its line end, and one by which is seen that it is too long."""
 _TOO_LONG = f"it is longer than {LARGEST_VALUE} bytes"
 
 
@@ -44,7 +46,7 @@ class Value:
 
     def __init__(self, handler: Handler | None = None) -> None:
         """Expect nothing without *handler*."""
-        self._most = 0 if handler is None else LARGEST_VALUE + len(_LINE_END) + 1
+        self._most = 0 if handler is None else LARGEST_VALUE + BEYOND_VALUE
         self._untaken = 1 if handler is None else handler.valueless
         self._received = bytearray()
 

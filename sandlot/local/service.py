@@ -45,7 +45,8 @@ class LocalService:
         async with self.stay(request.spec) as box:
             if request.files:
                 await box.put(WORKSPACE, pack.once(pack.packed(request.files, WORKSPACE)))
-            async with ended(box.run(replace(request.command, last=True))) as events:
+            command = request.command if request.command.last else replace(request.command, last=True)
+            async with ended(box.run(command)) as events:
                 return told(box, [event async for event in events])
 
     async def ensure(self, sandbox: str, spec: SandboxSpec) -> SandboxStatus:

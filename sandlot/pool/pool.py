@@ -95,17 +95,16 @@ class Pool:
 
     def _stock(self, spec: SandboxSpec) -> str | None:
         """The stock to take a box for *spec* from: one with blank workspaces while it has some ready."""
-        plain = self._engine.stock(_for_its_own(spec))
         if not self._blanks.intersection(_blank(spec)):
-            return plain
+            return self._engine.stock(_for_its_own(spec))
         name = self._engine.stock(spec)
-        if name is None or name == plain:
-            return plain
-        shelf = self._refill.shelf(name)
-        if shelf.ready:
+        shelf = None if name is None else self._refill.shelf(name)
+        if shelf is not None and shelf.ready:
             return name
         # Mounting the workspace in a box that is ready takes less time than to make a box and mount it there.
-        shelf.asked, shelf.misses = asyncio.get_running_loop().time(), shelf.misses + 1
+        plain = self._engine.stock(_for_its_own(spec))
+        if shelf is not None and name != plain:
+            shelf.asked, shelf.misses = asyncio.get_running_loop().time(), shelf.misses + 1
         return plain
 
     async def _claimed(self, parked: Parked, spec: SandboxSpec) -> Box:

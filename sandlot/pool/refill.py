@@ -31,7 +31,7 @@ class Refill:
         self._name, self._engine, self._remaining = name, engine, remaining
         self._shelves: dict[str, Shelf] = {}
         self._claimed = float("-inf")
-        self._running: asyncio.Task[None] | None = None
+        self._running: Ready | None = None
         self._is_short = False
         self._is_closed = False
         self._ticking: asyncio.Task[None] | None = None
@@ -186,20 +186,17 @@ class Refill:
         for _ in range(count):
             old = shelf.take()
             if old is not None:
-                old.watch.cancel()
                 shelf.retired += 1
                 self.discard(old.parked)
 
     def _follow(self, claimed: Ready | None) -> None:
         """Wait for the end of the box that was *claimed* last, and of no other."""
-        if self._running is not None:
-            self._running.cancel()
-        self._running = None if claimed is None else claimed.watch
+        self._running = claimed
         if claimed is not None:
-            claimed.watch.add_done_callback(self._over)
+            claimed.parked.when_gone(lambda: self._over(claimed))
 
-    def _over(self, watch: asyncio.Task[None]) -> None:
-        if watch is self._running:
+    def _over(self, gone: Ready) -> None:
+        if gone is self._running:
             self._running = None
             self.look()
 

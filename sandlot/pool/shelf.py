@@ -17,11 +17,10 @@ _MOST_REST = 30.0
 
 @dataclass(slots=True, eq=False)
 class Ready:
-    """A box on a shelf, there since a time of the loop's clock; `watch` is done when it is gone."""
+    """A box on a shelf, there since a time of the loop's clock."""
 
     parked: Parked
     since: float
-    watch: asyncio.Task[None]
 
 
 class Shelf:
@@ -89,15 +88,12 @@ class Shelf:
         )
 
     def take(self) -> Ready | None:
-        """The oldest ready box, which is nobody else's from now on; None when there is none.
-
-        Its watch is the caller's to cancel.
-        """
+        """The oldest ready box, which is nobody else's from now on; None when there is none."""
         while self._ready:
             found = self._ready.popleft()
-            if not found.watch.done():
+            if not found.parked.is_gone:
                 return found
-            self._bury(found)  # it has ended, and nobody was told yet
+            self._bury(found)  # nobody was told yet
         return None
 
     def put(self, parked: Parked, now: float) -> None:
@@ -105,10 +101,9 @@ class Shelf:
         if self._queue:
             self._queue.popleft().set_result(parked)
             return
-        watch = asyncio.ensure_future(parked.ended())
-        ready = Ready(parked, now, watch)
+        ready = Ready(parked, now)
         self._ready.append(ready)
-        watch.add_done_callback(lambda watch: self._died(ready, watch))
+        parked.when_gone(lambda: self._gone(ready))
 
     def made(self, seconds: float) -> None:
         """A box was made in *seconds*."""
@@ -151,10 +146,7 @@ class Shelf:
         while self._queue:
             self._queue.popleft().set_exception(error())
 
-    def _died(self, ready: Ready, watch: asyncio.Task[None]) -> None:
-        if watch.cancelled():
-            return
-        watch.exception()  # a watch that fails is as good as a box that ended: neither is to be claimed
+    def _gone(self, ready: Ready) -> None:
         if ready in self._ready:
             self._ready.remove(ready)
             self._bury(ready)

@@ -8,9 +8,9 @@ processors, for now everybody waits for it. A claim that finds nothing is a box 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sandlot.contracts.errors import InvalidSpec
 
@@ -59,8 +59,7 @@ class Rules:
         return max(1, self.depth // 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(NamedTuple):
     """One stock at one moment; times are seconds of one clock."""
 
     ready: int = 0
@@ -78,8 +77,7 @@ class Stock:
     """When a box may be made ahead again, after some could not be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What matters to all stocks: the time, when the last claim came, whether memory is short.
 
     `is_busy` says that the box which was claimed last is not gone yet.
@@ -103,15 +101,15 @@ class Moment:
 
 def starts(stocks: Mapping[str, Stock], rules: Rules, moment: Moment) -> Mapping[str, int]:
     """How many boxes of each stock to begin to make now."""
-    found: Counter[str] = Counter()
+    found: dict[str, int] = {}
     after = dict(stocks)
-    room = rules.at_once - sum(stock.starting for stock in stocks.values())
+    room = rules.at_once - sum([stock.starting for stock in stocks.values()])
     while room > 0 and (lacking := [name for name in after if _lacks(after[name], rules, moment)]):
         name = min(lacking, key=lambda name: _urgency(after[name]))
-        found[name] += 1
+        found[name] = found.get(name, 0) + 1
         room -= 1
         if room:
-            after[name] = replace(after[name], starting=after[name].starting + 1)
+            after[name] = after[name]._replace(starting=after[name].starting + 1)
     return found
 
 
@@ -119,7 +117,7 @@ def pause(stocks: Mapping[str, Stock], rules: Rules, moment: Moment) -> float | 
     """Seconds until claims pause, when something is to be started then; None when nothing is."""
     if moment.is_quiet:
         return None
-    quiet = replace(moment, claimed=float("-inf"))
+    quiet = moment._replace(claimed=float("-inf"))
     if not any(_lacks(stock, rules, quiet) for stock in stocks.values()):
         return None
     # A timer may be a trifle early: whoever is called then must not be told to come again at once, for ever.
@@ -159,9 +157,9 @@ def _lacks(stock: Stock, rules: Rules, moment: Moment) -> bool:
     ahead = stock.starting - stock.waiting
     if ahead < 0:
         return True
-    if moment.is_short or moment.now < stock.rests_until or not is_wanted(stock, rules, moment.now):
+    if stock.ready + ahead >= rules.depth or moment.is_short or moment.now < stock.rests_until:
         return False
-    return stock.ready + ahead < rules.depth and ahead < _ahead_at_once(stock.ready, rules, moment)
+    return is_wanted(stock, rules, moment.now) and ahead < _ahead_at_once(stock.ready, rules, moment)
 
 
 def _ahead_at_once(ready: int, rules: Rules, moment: Moment) -> int:

@@ -17,6 +17,7 @@ from sandlot.environments.environment import SYSTEM
 WorkspacePolicy = Literal["auto", "disk", "memory"]
 """What workspaces of leased sandboxes lie on: an image where proven and else memory; the disk; memory."""
 
+_NOTHING = SandboxSpec()
 _OPEN = {"environment": SYSTEM, "network": Network.NONE}
 """What a spec that leaves these open means to an engine."""
 
@@ -42,7 +43,9 @@ def without_image(asked: SandboxSpec, images: Mapping[str, str]) -> SandboxSpec:
 
 
 def settled(asked: SandboxSpec, defaults: SandboxSpec) -> SandboxSpec:
-    """*asked*, with what it leaves open taken from *defaults*."""
+    """*asked*, with what it leaves open taken from *defaults*: those themselves when it leaves everything."""
+    if asked == _NOTHING:
+        return defaults
     return replace(
         asked,
         environment=asked.environment or defaults.environment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sandlot.contracts.capability import Feature
+from sandlot.contracts.capability import Feature, names_of
 from sandlot.contracts.errors import InvalidSpec
 from sandlot.contracts.lease import Ending, EndReason, Lease, State
 from sandlot.contracts.paths import identifier
@@ -35,7 +35,7 @@ def text_of(record: Record) -> str:
         "engine": record.engine,
         "isolation": record.isolation.name.lower(),
         "enforced": list(record.enforced),
-        "features": [each.name for each in Feature if each.value and each in record.features],
+        "features": list(names_of(record.features)),
     }
     return body_of(told).decode("ascii")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass
 from typing import Self
 
@@ -36,15 +36,12 @@ class Gate:
     def __init__(self, what: str, width: Width) -> None:
         """Let *what* (a plural noun, for errors) in as *width* says."""
         self._what, self._width = what, width
-        self._inside: Counter[str] = Counter()
+        self.inside = 0
+        """How many are inside."""
+        self._inside: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._turns: dict[str, int] = {}
         self._turn = 0
-
-    @property
-    def inside(self) -> int:
-        """How many are inside."""
-        return self._inside.total()
 
     @property
     def waiting(self) -> int:
@@ -87,15 +84,17 @@ class Gate:
 
     def _is_free_for(self, owner: str) -> bool:
         most = self._width.inside_per_owner
-        return self.inside < self._width.inside and (most is None or self._inside[owner] < most)
+        return self.inside < self._width.inside and (most is None or self._inside.get(owner, 0) < most)
 
     def _let_in(self, owner: str) -> None:
-        self._inside[owner] += 1
+        self.inside += 1
+        self._inside[owner] = self._inside.get(owner, 0) + 1
         self._turn += 1
         self._turns[owner] = self._turn
 
     def leave(self, owner: str) -> None:
         """Give a place back that *owner* took."""
+        self.inside -= 1
         self._inside[owner] -= 1
         if not self._inside[owner]:
             del self._inside[owner]
@@ -128,7 +127,10 @@ class Gate:
 
     def _next(self) -> str | None:
         able = [owner for owner in self._waiting if self._is_free_for(owner)]
-        return min(able, key=lambda owner: (self._inside[owner], self._turns.get(owner, 0)), default=None)
+        return min(able, key=self._standing, default=None)
+
+    def _standing(self, owner: str) -> tuple[int, int]:
+        return self._inside.get(owner, 0), self._turns.get(owner, 0)
 
 
 class Place:

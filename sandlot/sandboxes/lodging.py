@@ -127,8 +127,8 @@ class Lodging:
 
     async def _furnished(self, kind: WorkspaceKind) -> Box:
         """Its first box, on a new workspace of *kind*; both or nothing."""
-        self._note(replace(self.record, kind=kind))
         record = replace(self.record, kind=kind)
+        self._note(record)
         try:
             return await self._raise(record)
         except BaseException:
@@ -153,8 +153,7 @@ class Lodging:
     async def _raise(self, before: Record) -> Box:
         box = await self._means.engine.create(before.box_spec(is_first=self.is_new))
         try:
-            running = self.record.running(box)
-            self._note(running.claimed(self._means.clock(), None) if self.is_new else running)
+            self._note(self.record.running(box, self._means.clock() if self.is_new else None))
             await self._save()
         except BaseException:
             self._note(replace(before, lease=self.record.lease))

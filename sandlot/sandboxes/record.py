@@ -52,15 +52,17 @@ class Record:
 
     def box_spec(self, *, is_first: bool) -> SandboxSpec:
         """What an engine is asked for: the spec, on this sandbox's workspace, made with its first box."""
+        if not self.is_durable:
+            return self.spec
         blank = Bounds.of(self.spec.limits) if is_first else None
-        workspace = KeptWorkspace(self.key, self.kind, blank) if self.is_durable else None
-        return replace(self.spec, workspace=workspace)
+        return replace(self.spec, workspace=KeptWorkspace(self.key, self.kind, blank))
 
-    def running(self, box: Box) -> Record:
-        """With *box* up."""
+    def running(self, box: Box, since: float | None = None) -> Record:
+        """With *box* up; *since* is when its lease begins with it."""
         return replace(
             self,
             state=State.RUNNING,
+            lease=self.lease if since is None else self.lease.touched(since),
             ending=None,
             engine=box.engine,
             isolation=box.isolation,
@@ -74,7 +76,8 @@ class Record:
 
     def ended(self, ending: Ending) -> Record:
         """With nothing left; its variables, which may be secrets, are not remembered."""
-        return replace(self, state=State.ENDED, ending=ending, spec=replace(self.spec, env={}))
+        spec = replace(self.spec, env={}) if self.spec.env else self.spec
+        return replace(self, state=State.ENDED, ending=ending, spec=spec)
 
     def claimed(self, now: float, ttl: Seconds | None) -> Record:
         """With its lease renewed at *now*, for *ttl* when one is given."""

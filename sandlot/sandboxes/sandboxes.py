@@ -6,8 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 
 from sandlot.contracts.engine import Box, Engine
 from sandlot.contracts.errors import Conflict
@@ -30,6 +29,7 @@ from .opening import inherit
 from .record import Record
 from .registry import MemoryRegistry, Registry
 from .shared import Afterwards, finished
+from .stay import Stay
 from .tombstones import Tombstones
 
 Key = tuple[str, str]
@@ -150,25 +150,14 @@ class Sandboxes:
         async with self._means.starts.place(owner):
             return await self._means.engine.create(wanted)
 
-    @asynccontextmanager
-    async def stay(self, owner: str, spec: SandboxSpec) -> AsyncIterator[Box]:
+    def stay(self, owner: str, spec: SandboxSpec) -> Stay:
         """A box for the length of a block in which one command runs. Raises PoolExhausted too.
 
         It is ended after the block, for which nobody waits but `close`. Its place among the commands comes
         before it, for a box that waits for its turn would take memory, and lasts until it is gone: so there
         are never more of them than that gate lets in.
         """
-        await self._commands.enter(owner)
-        try:
-            box = await self.make(owner, spec)
-        except BaseException:
-            self._commands.leave(owner)
-            raise
-        try:
-            yield box
-        finally:
-            over = self._afterwards.do(box.close(), "a box whose command has ended")
-            over.add_done_callback(lambda _: self._commands.leave(owner))
+        return Stay(lambda: self.make(owner, spec), self._commands, owner, self._afterwards)
 
     def census(self) -> Census:
         """How many there are and were."""

@@ -85,12 +85,12 @@ def _is_cancelled() -> bool:
 
 async def finished(function: Callable[..., Value], *arguments: object) -> Value:
     """What *function* gives, called in a thread; a cancel is told only when the thread has ended."""
-    task = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    done = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(done)
     finally:
-        while not task.done():
+        while not done.done():
             try:
-                await asyncio.wait([task])
+                await asyncio.wait([done])
             except asyncio.CancelledError:
                 pass  # the first one goes on to the caller; the thread cannot be stopped

@@ -12,7 +12,7 @@ named (`serve --config`, `SANDLOT_CONFIG`) is the only one that is read, and no 
 
 from __future__ import annotations
 
-from .places import PROJECT_FILE, config_files, directories
+from .places import PROJECT_FILE, cache_directory, config_files, directories
 from .sources import load, use_file
 from .surroundings import (
     installer_variables,
@@ -29,6 +29,7 @@ __all__ = [
     "DEFAULT_URL",
     "PROJECT_FILE",
     "Settings",
+    "cache_directory",
     "config_files",
     "directories",
     "installer_variables",

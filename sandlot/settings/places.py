@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 PROJECT_FILE = "sandlot.toml"
 
@@ -25,6 +25,13 @@ def directories(environ: Mapping[str, str]) -> Dict[str, Tuple[Path, str]]:
         if os.path.isabs(first):
             found[name] = (Path(first), "variable " + variable)
     return found
+
+
+def cache_directory(environ: Optional[Mapping[str, str]] = None) -> Path:
+    """Where this user keeps what can be made again, for all data directories together."""
+    if _is_root():
+        return Path("/var/cache/sandlot")
+    return _home(os.environ if environ is None else environ, "XDG_CACHE_HOME", ".cache")[0]
 
 
 def _is_root() -> bool:

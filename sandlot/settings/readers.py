@@ -17,6 +17,7 @@ from .values import DEFAULT_URL
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _BIND = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^/?#@\s]{1,260}")
+_COMPILER = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./+-]{0,254}")
 _URL_SCHEMES = ("http", "https", "unix", "http+unix")
 
 
@@ -194,6 +195,7 @@ READERS: Dict[str, Reader] = {
     "pool_depth": Reader(_depth, flag="pool"),
     "pool_wait": Reader(Seconds.parse),
     "pool_keep": Reader(_several(lambda raw: identifier(raw, "environment"))),
+    "compiler": Reader(_matching(_COMPILER, "a C compiler: auto, none, a name or a path")),
     "images": Reader(_images, flag="image"),
     "session_ttl": Reader(Seconds.parse),
     "document_services": Reader(_several(_web_url)),

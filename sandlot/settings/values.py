@@ -78,6 +78,9 @@ class Settings:
     """How long a request waits for a box when none is ready and none is being made for it."""
     pool_keep: Tuple[str, ...] = ("system",)
     """Environments kept ready from the start, besides the one used by default; others when asked for."""
+    compiler: str = "auto"
+    """The C compiler that makes the first process of boxes cheap: a program, `auto` for the first of cc, gcc
+    and clang, or `none` for boxes whose first process is an interpreter."""
     images: Mapping[str, str] = field(default_factory=dict)
     """Container image names that clients say, and the environment each of them means."""
     session_ttl: Seconds = DEFAULT_SESSION_TTL

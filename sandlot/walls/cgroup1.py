@@ -5,6 +5,7 @@ Where a version 2 hierarchy is mounted beside them, the box gets a group there t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
@@ -16,6 +17,8 @@ from .cgroup import CPU_PERIOD, LIMITED, PATIENCE, POLL, UNIFIED, Usage
 
 # cpuacct counts what cpu limits, freezer holds a fork bomb still while it is killed.
 USED = ("memory", "cpu", "cpuacct", "pids", "freezer")
+
+_ONLY_TO_KILL = ("freezer", UNIFIED)
 
 
 def available(root: str = "/") -> FrozenSet[str]:
@@ -58,12 +61,13 @@ class Group:
     ) -> Group:
         """Make a new group below the caller's own; `parent` ("" or a path of existing groups) comes between.
 
-        own: what `own` said; with_switch: also one in the version 2 hierarchy, where there is one.
+        own: what `own` said; with_switch: also those that `kill` alone needs, freezer and version 2.
         Raises FileExistsError for a name in use, OSError where groups cannot be made; then nothing is left.
         """
         directories = _places(parent, name, root, own)
         if not with_switch:
-            directories.pop(UNIFIED, None)
+            for controller in _ONLY_TO_KILL:
+                directories.pop(controller, None)
         if not directories:
             raise OSError(errno.EOPNOTSUPP, "no version 1 control group here can be written; run as root")
         made: List[str] = []
@@ -159,14 +163,16 @@ class Group:
     def _limit_memory(self, size: int) -> None:
         """Memory alone, and memory with swap to the same, which must never be the smaller of the two."""
         directory = self.directories["memory"]
-        order = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]
-        before = cgroup.read_number(directory, order[1])
-        if before is None:
-            order.pop()
-        elif size > before:
-            order.reverse()
-        for name in order:
-            cgroup.write(directory, name, size)
+        try:
+            cgroup.write(directory, "memory.limit_in_bytes", size)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # EINVAL: with swap it has less, so that has to be raised first
+                raise
+            cgroup.write(directory, "memory.memsw.limit_in_bytes", size)
+            cgroup.write(directory, "memory.limit_in_bytes", size)
+            return
+        with contextlib.suppress(FileNotFoundError):  # a kernel that does not count swap
+            cgroup.write(directory, "memory.memsw.limit_in_bytes", size)
 
     def _strike(self) -> None:
         freezer = self.directories.get("freezer")
@@ -185,7 +191,8 @@ def _places(parent: str, name: str, root: str, known: Optional[Mapping[str, str]
     directories = own(root) if known is None else known
     if not set(USED) & set(directories):
         return {}  # a version 2 hierarchy alone is cgroup2's business
-    return {controller: cgroup.child(place, parent, name) for controller, place in directories.items()}
+    below = cgroup.below(parent, name)
+    return {controller: f"{place}/{below}" for controller, place in directories.items()}
 
 
 def _distinct(directories: Iterable[str]) -> List[str]:

@@ -91,7 +91,7 @@ class Group:
         base = _base(root) if own is None else own.get(UNIFIED)
         if base is None:
             raise OSError(errno.EOPNOTSUPP, "no version 2 control group hierarchy is mounted")
-        directory = cgroup.child(base, parent, name)
+        directory = f"{base}/{cgroup.below(parent, name)}"
         return cls(directory, LIMITED & set(_words(directory, "cgroup.controllers")))
 
     def limit(

@@ -56,6 +56,10 @@ def payload(plan: Plan, *, parent: Optional[int] = None) -> List[str]:
     return stand_alone(plan, parent=parent) + enclose(plan)
 
 
+STANDING_ALONE = frozenset(("session",))
+"""The walls of `stand_alone`."""
+
+
 def stand_alone(plan: Plan, *, parent: Optional[int]) -> List[str]:
     """The first part of `payload`: what is about the processes around this one."""
     return _put_up(plan, [("session", lambda: _stand_alone(parent))])
@@ -106,20 +110,24 @@ def prepare_late(plan: Plan) -> None:
     _put_up(plan, [("landlock", lambda: _prepare_rules(plan, scoped=False))])
 
 
-def settle_late(plan: Plan, *, is_moved: bool) -> None:
-    """Put up landlock on such an agent. Raises WallError.
+def widen_late(plan: Plan) -> None:
+    """Let such an agent and its payloads reach other trees that stand at the writable paths now.
 
-    is_moved: other trees stand at the writable paths now, which it and its payloads are to reach.
+    Before `settle_late`. Raises WallError.
     """
-    for scoped in (True, False) if is_moved else ():
+    for scoped in (True, False):
         made = _rulesets.get(_key(plan, _devices(plan), scoped=scoped))
         if made is not None:
             _build("landlock", _widening(made, plan))
-    _put_up(plan, [("landlock", lambda: _confine(plan, _devices(plan), scoped=False))])
 
 
 def _widening(made: int, plan: Plan) -> Callable[[], object]:
     return lambda: landlock.widen(made, plan.writable)
+
+
+def settle_late(plan: Plan) -> None:
+    """Put up landlock on such an agent. Raises WallError."""
+    _put_up(plan, [("landlock", lambda: _confine(plan, _devices(plan), scoped=False))])
 
 
 def confine(plan: Plan) -> None:

@@ -31,6 +31,8 @@ class Tape:
     played, none from *free* on may be open. Other calls return 0, and answer zeros where they fill a buffer.
     """
 
+    ANSWER_WORDS = 2
+
     def __init__(self, *, free: int) -> None:
         """Note nothing yet."""
         self._free = free
@@ -62,6 +64,20 @@ class Tape:
         for answer in self._answers:
             if any(answer.raw):
                 raise OSError(errno.EPERM, f"a system call answers {answer.raw.hex()} instead of zeros")
+
+    @property
+    def length(self) -> int:
+        """How many calls it holds."""
+        return len(self._calls)
+
+    def packed(self) -> Tuple[ctypes.Array[ctypes.c_long], ctypes.Array[ctypes.c_long]]:
+        """The same for a loop in C: of each call words and result, of each answer where and how long it is.
+
+        Valid while this tape is kept. `play` says what is to be done with them.
+        """
+        calls = [word for words, foretold in self._calls for word in (*words, foretold)]
+        answers = [word for each in self._answers for word in (ctypes.addressof(each), len(each))]
+        return (ctypes.c_long * len(calls))(*calls), (ctypes.c_long * len(answers))(*answers)
 
     def _fail(self, words: Tuple[int, ...], code: int) -> None:
         name = next(name for name, (noted, _) in zip(self._names, self._calls) if noted is words)

@@ -16,6 +16,8 @@ from sandlot.contracts.spec import DEFAULT_TIMEOUT
 from .fields import Fields, one_of, text_or_base64
 from .specs import spec_of, spec_to_json
 
+_FILES = frozenset(("files", "filesBase64"))
+_INPUTS = frozenset(("stdin", "stdinBase64", "stdinStream"))
 _MOST_ROWS = 65_535  # struct winsize, ioctl_tty(2)
 
 
@@ -66,12 +68,12 @@ def command_from(value: object) -> AskedCommand:
     return asked
 
 
-def command_of(fields: Fields) -> AskedCommand:
-    """As `command_from`, leaving other fields untouched."""
+def command_of(fields: Fields, *, last: bool = False) -> AskedCommand:
+    """As `command_from`, leaving other fields untouched; *last* as Command has it."""
     argv, code = _program(fields)
     stdin, streams = _stdin(fields)
     workdir = fields.file_name("workdir") if fields.has("workdir") else None
-    env = fields.read("env", lambda: variables(fields.mapping("env")))
+    env = fields.read("env", lambda: variables(fields.mapping("env"))) if fields.has("env") else {}
     limit = fields.amount("outputLimit", Bytes.parse) if fields.has("outputLimit") else None
     handler = _handler(fields)
     command = fields.read(
@@ -85,6 +87,7 @@ def command_of(fields: Fields) -> AskedCommand:
             timeout=timeout_of(fields),
             tty=_size(fields),
             output_limit=limit,
+            last=last,
             handler=handler,
         ),
     )
@@ -111,7 +114,7 @@ def run_to_json(request: RunRequest) -> Dict[str, Any]:
 def run_from(value: object) -> RunRequest:
     """The run that a request's *value* asks for; raises InvalidSpec that names the field."""
     fields = Fields(value)
-    asked = command_of(fields)
+    asked = command_of(fields, last=True)
     spec = spec_of(fields, with_env=False)
     files = _files(fields)
     fields.end()
@@ -167,6 +170,8 @@ def _handler(fields: Fields) -> Optional[Handler]:
 
 
 def _stdin(fields: Fields) -> Tuple[Optional[bytes], bool]:
+    if fields.lacks(_INPUTS):
+        return None, False
     streams = fields.flag("stdinStream", default=False)
     given = one_of(fields, ("stdin", "stdinBase64"))
     if given and streams:
@@ -181,6 +186,8 @@ def _size(fields: Fields) -> Optional[TerminalSize]:
 
 
 def _files(fields: Fields) -> Dict[str, bytes]:
+    if fields.lacks(_FILES):
+        return {}
     texts = fields.mapping("files")
     encoded = fields.mapping("filesBase64")
     twice = texts.keys() & encoded.keys()

@@ -1,8 +1,8 @@
 """The agent link as frames: what a host and the agent in its box say to each other.
 
 Two pipes carry frames, one each way. A frame is a header of nine bytes, big endian (payload length, kind,
-stream), and a payload of at most 64 KiB. Stream 0 is the link itself and carries HELLO, and CLAIM to a parked
-box; the host opens streams 1, 3, 5, ... with OPEN, and the agent ends each with DONE.
+stream), and a payload of at most 64 KiB. Stream 0 is the link itself and carries HELLO, and MOVED and CLAIM
+to a parked box; the host opens streams 1, 3, 5, ... with OPEN or ORDER, and the agent ends each with DONE.
 
 Bytes of a stream flow against credit, counted apart for each direction: a sender starts with 256 KiB
 (`Window`), the receiver gives credit back as it consumes (`Receipts`). So a reader that stalls stops its own
@@ -51,7 +51,9 @@ class Kind:
     SIGNAL = 13  # host: JSON {"signal": n}
     RESIZE = 14  # host: JSON {"rows": n, "columns": n}
     CANCEL = 15  # host: empty; kill and finish
-    CLAIM = 16  # host: JSON {"rlimits", "moved"}, stream 0, once, before the first OPEN of a parked box
+    CLAIM = 16  # host: wire.order.limits, stream 0, once, before the first OPEN of a parked box
+    MOVED = 17  # host: empty, stream 0, before CLAIM: another workspace was mounted in the parked box
+    ORDER = 18  # host: wire.order; begins a stream as OPEN does, to an agent whose HELLO says that it can
 
 
 KIND_NAMES: Dict[int, str] = {value: name for name, value in vars(Kind).items() if name.isupper()}
@@ -68,11 +70,19 @@ FROM_HOST = frozenset(
         Kind.RESIZE,
         Kind.CANCEL,
         Kind.CLAIM,
+        Kind.MOVED,
+        Kind.ORDER,
     )
 )
 FROM_AGENT = frozenset((Kind.HELLO, Kind.OUTPUT, Kind.ERROUT, Kind.VALUE, Kind.EVENT, Kind.DONE, Kind.CREDIT))
-_OF_THE_LINK = (Kind.HELLO, Kind.CLAIM)
-_FIXED_LENGTH = {Kind.INPUT_END: 0, Kind.SOURCE_END: 0, Kind.CREDIT: _CREDIT.size, Kind.CANCEL: 0}
+_OF_THE_LINK = (Kind.HELLO, Kind.CLAIM, Kind.MOVED)
+_FIXED_LENGTH = {
+    Kind.INPUT_END: 0,
+    Kind.SOURCE_END: 0,
+    Kind.CREDIT: _CREDIT.size,
+    Kind.CANCEL: 0,
+    Kind.MOVED: 0,
+}
 
 
 class Frame(Frozen):
@@ -149,7 +159,9 @@ def _check_header(length: int, kind: int, stream: int, max_payload: int) -> None
     if length != _FIXED_LENGTH.get(kind, length):
         raise FrameError(f"a {name} payload is {_FIXED_LENGTH[kind]} bytes, not {length}")
     if (stream == 0) != (kind in _OF_THE_LINK):
-        raise FrameError(f"a {name} frame cannot travel on stream {stream}: HELLO and CLAIM alone use 0")
+        raise FrameError(
+            f"a {name} frame cannot travel on stream {stream}: HELLO, CLAIM and MOVED alone use 0"
+        )
 
 
 def json_frame(kind: int, stream: int, value: Dict[str, Any]) -> Frame:

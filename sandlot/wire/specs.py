@@ -25,6 +25,7 @@ _NAMES = frozenset(
     ("ttlSeconds", "environment", "image", "isolation", "engine", "network", "limits", *_ALIASES)
 )
 """Every field but `env`."""
+_OPEN = SandboxSpec()
 
 
 def spec_to_json(spec: SandboxSpec) -> Dict[str, Any]:
@@ -63,7 +64,7 @@ def spec_from(value: object) -> SandboxSpec:
 def spec_of(fields: Fields, *, with_env: bool = True) -> SandboxSpec:
     """As `spec_from`, leaving other fields untouched; without *with_env* also `env`."""
     if fields.lacks(_NAMES | {"env"} if with_env else _NAMES):
-        return SandboxSpec()
+        return _OPEN
     found: Dict[str, Any] = {}
     if fields.has("ttlSeconds"):
         found["ttl"] = fields.amount("ttlSeconds", Seconds.parse, text=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
 
+from sandlot.contracts import capability
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.lease import Ending, EndReason, Lease, State
 from sandlot.contracts.paths import identifier
@@ -77,7 +78,7 @@ def ending_from(value: object) -> Ending:
 
 def feature_names(features: Feature) -> Tuple[str, ...]:
     """The single features among *features*, by name in lower case."""
-    return tuple(each.name.lower() for each in Feature if each.value and each.name and each in features)
+    return tuple([name.lower() for name in capability.names_of(features)])
 
 
 def features_of(names: Tuple[str, ...]) -> Feature:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,29 @@ def test_the_wheel_alone_is_what_runs_in_it(installed: Path) -> None:
         [installed / "python", "-I", "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.startswith(str(installed.parent))
+
+
+def test_boxes_begin_in_c_there_without_a_compiler(installed: Path) -> None:
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        pytest.skip("no C compiler on this machine")
+    assert [step.stage for step in steps() if "python -I -m sandlot.environments.native" in step.rest] == [0]
+    made = subprocess.run(
+        [installed / "python", "-I", "-m", "sandlot.environments.native"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    library = Path(made.stdout.partition(":")[0])
+    assert library.is_relative_to(installed.parent)
+    with data_directory() as place:
+        told = subprocess.run(
+            [installed / "python", "-I", "-m", "sandlot.cli.main", "doctor"],
+            env={"PATH": str(installed), "SANDLOT_DATA_DIRECTORY": str(place)},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    assert "first process of a box: compiled when sandlot was installed" in told.stdout
 
 
 def test_its_entry_point_serves_and_its_health_check_says_so(installed: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.errors import BoxDied, EngineUnavailable, NotFound, StartFailed
 from sandlot.contracts.spec import Bounds, Isolation, SandboxSpec
-from sandlot.environments import agent, registry
+from sandlot.environments import agent, native, registry
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.orders import ZygoteOrder
 from sandlot.link.agentbox import AgentBox
@@ -42,8 +42,12 @@ class Parked:
     image: LentImage | None = None
     """What stands at its workspace, where it is of a stock with images."""
 
-    async def ended(self) -> None:
-        await self.kept.exit
+    @property
+    def is_gone(self) -> bool:
+        return self.kept.ending is not None
+
+    def when_gone(self, callback: Callable[[], object]) -> None:
+        self.kept.when_ended(callback)
 
     async def discard(self) -> None:
         self.greeted.calls.connection.close()
@@ -128,14 +132,14 @@ class ZygoteEngine(KeeperEngine):
             fit = parked.terms.fit(spec, granted, has_image=parked.image is not None)
             if fit is not None:
                 await parked.keeper.fit(parked.kept, fit)
-            if parked.kept.exit.done():
+            if parked.is_gone:
                 raise StartFailed("the box died while it was parked")
             if parked.image is not None:
                 await parked.image.give(spec)
         except BaseException:
             await asyncio.shield(parked.discard())
             raise
-        facts = parked.terms.facts(spec, granted)
+        facts = parked.terms.facts(spec)
         is_moved = parked.image is not None or (fit is not None and fit.kept is not None)
         parked.greeted.claim(granted.rlimits(), facts.patience, is_moved=is_moved)
         box = AgentBox.of(facts, parked.greeted)
@@ -147,19 +151,20 @@ class ZygoteEngine(KeeperEngine):
         return await self.claim(parked, spec), parked.kept
 
     async def _parked(self, zygote: _Zygote) -> Parked:
-        with ExitStack() as undone:
-            try:
-                channel, ends = open_pipes()
-            except OSError as error:
-                raise StartFailed(f"no descriptors are left for a box ({error}): end some boxes") from error
-            undone.callback(channel.close)
-            with closing(ends):
-                try:
-                    kept = await zygote.keeper.park(zygote.number, zygote.terms.limits, ends.descriptors)
-                except StartFailed as error:
-                    said = channel.diagnostics().decode("utf-8", "replace").strip()[-1000:]
-                    raise StartFailed(f"{error.message}{': ' if said else ''}{said}") from error
-            undone.pop_all()
+        try:
+            channel, ends = open_pipes()
+        except OSError as error:
+            raise StartFailed(f"no descriptors are left for a box ({error}): end some boxes") from error
+        try:
+            kept = await zygote.keeper.park(zygote.number, zygote.terms.limits, ends.descriptors)
+        except BaseException as error:
+            said = channel.diagnostics().decode("utf-8", "replace").strip()[-1000:]
+            channel.close()
+            if isinstance(error, StartFailed):
+                raise StartFailed(f"{error.message}{': ' if said else ''}{said}") from error
+            raise
+        finally:
+            ends.close()
         life = KeptLife(kept, self.launcher)
         terms = zygote.terms
         greeted = await greet(channel, life, Places(), terms.plan, within=START_DEADLINE, unused=Usage())
@@ -198,8 +203,14 @@ def _order(stock: str, terms: Terms) -> ZygoteOrder:
     environment = registry.get(stock)
     layout = host_layout()
     nest = json.dumps(terms.nest(environment, layout))
+    library = native.library().path
     return ZygoteOrder(
-        argv=agent.zygote_command(environment, tree.AGENT, nest),
+        argv=agent.zygote_command(environment, tree.AGENT, nest, tree.LIBRARY if library else ""),
         env=tree.ZYGOTE_VARIABLES,
-        tree=tree.entries(environment, layout, str(agent.archive_for(environment))),
+        tree=tree.entries(
+            environment,
+            layout,
+            str(agent.archive_for(environment)),
+            None if library is None else str(library),
+        ),
     )

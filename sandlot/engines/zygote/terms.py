@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from sandlot.contracts.capability import Feature
 from sandlot.contracts.spec import Isolation, SandboxSpec
 from sandlot.environments.environment import Environment
@@ -14,6 +16,7 @@ from sandlot.walls.plan import INNER, Plan
 from .. import inside
 from ..grants import Grant, for_workspace, grant, limit_features
 from ..kept import kept_mount, patience_for
+from ..latest import Latest
 from ..layout import Layout
 from . import tree
 
@@ -41,6 +44,10 @@ class Terms:
         features = AGENT_FEATURES | Feature.LIMIT_DISK | Feature.LIMIT_INODES | limit_features(has)
         self._features = features | (Feature.LIMIT_PIDS if "rlimits" not in without else Feature.NOTHING)
         self._inner = tuple(wall for wall in INNER if wall not in without | missing)
+        self._granted, self._known = Latest(self._grant), Latest(self._facts)
+        # Kept workspaces make every spec another, and mostly the same grant.
+        self._limits = functools.lru_cache(maxsize=8)(self._of_group)
+        self._enforced = functools.lru_cache(maxsize=8)(self._holding)
         self._usual = self.grant(SandboxSpec())
         self.limits = self._limits(self._usual)
         """Of the control group of a parked box."""
@@ -49,6 +56,9 @@ class Terms:
 
     def grant(self, spec: SandboxSpec) -> Grant:
         """What *spec* gets. Raises Unsupported, InvalidSpec."""
+        return self._granted(spec)
+
+    def _grant(self, spec: SandboxSpec) -> Grant:
         hint = "; ".join(self._powers.missing)
         return grant(spec, self._features, engine=NAME, isolation=Isolation.NAMESPACE, hint=hint)
 
@@ -66,8 +76,12 @@ class Terms:
             return None
         return Fit(wanted, granted.disk, granted.inodes, granted.scratch)
 
-    def facts(self, spec: SandboxSpec, granted: Grant) -> BoxFacts:
-        """What is known of the box that *spec* gets."""
+    def facts(self, spec: SandboxSpec) -> BoxFacts:
+        """What is known of the box that *spec* gets. Raises as `grant`."""
+        return self._known(spec)
+
+    def _facts(self, spec: SandboxSpec) -> BoxFacts:
+        granted = self.grant(spec)
         return BoxFacts(
             engine=NAME,
             isolation=Isolation.NAMESPACE,
@@ -97,7 +111,7 @@ class Terms:
             "most": MOST_BOXES,
         }
 
-    def _limits(self, granted: Grant) -> Limits:
+    def _of_group(self, granted: Grant) -> Limits:
         return Limits(
             memory=granted.memory if "memory" in self._has else None,
             cpu=granted.cpu if "cpu" in self._has else None,
@@ -114,7 +128,7 @@ class Terms:
             ipc=True,
         )
 
-    def _enforced(self, granted: Grant) -> tuple[str, ...]:
+    def _holding(self, granted: Grant) -> tuple[str, ...]:
         limits = self._limits(granted)
         holds = {
             "users": True,

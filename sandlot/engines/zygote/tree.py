@@ -15,6 +15,7 @@ from .. import inside
 from ..layout import ETC, MASKED, SHOWN_OF_ETC, Layout, aliases
 
 AGENT = "/run/agent.pyz"
+LIBRARY = "/run/init.so"
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _LINKS = (
     ("/dev/fd", "/proc/self/fd"),
@@ -44,8 +45,13 @@ _EMPTY = (
 )
 
 
-def entries(environment: Environment, layout: Layout, agent: str) -> tuple[Entry, ...]:
-    """The root for boxes of *environment*; *agent* is the host path of the agent's archive."""
+def entries(
+    environment: Environment, layout: Layout, agent: str, library: str | None = None
+) -> tuple[Entry, ...]:
+    """The root for boxes of *environment*.
+
+    agent, library: the host paths of the agent's archive and of environments.native.library.
+    """
     return (
         *_directories(),
         *_system(layout),
@@ -53,6 +59,7 @@ def entries(environment: Environment, layout: Layout, agent: str) -> tuple[Entry
         *(("file", path, content) for path, content in ETC.items()),
         *(("show", bind.box, str(bind.host)) for bind in environment.binds),
         ("show", AGENT, agent),
+        *((("show", LIBRARY, library),) if library else ()),
         ("proc", "/proc", ""),
         ("memory", "/tmp", str(_ZYGOTES_OWN)),
     )

@@ -43,6 +43,7 @@ class Ends:
     def __init__(self, given: Tuple[int, ...]) -> None:
         """Take them in the order in which guest.branched made them."""
         self.requests, self.stdout, self.stderr, self.events, self.births, self.passing = given
+        self.bell = -1
 
 
 class Branching:
@@ -52,6 +53,11 @@ class Branching:
         """Pipes come in at *descriptor*."""
         self.descriptor = descriptor
         self.is_under_way = False
+
+    def bell(self) -> int:
+        """The descriptor by which the agent is told to look at once, which comes before everything else."""
+        given = passing.received(self.descriptor, 1)
+        return private(given[0]) if given else -1
 
     def fork(self, own: Set[int]) -> Optional[Ends]:
         """In the copy its ends, here None; *own* descriptors are the program's.
@@ -111,6 +117,7 @@ class Branching:
             ends.requests, ends.events = private(ends.requests), private(ends.events)
             os.close(self.descriptor)
             self.descriptor = private(ends.passing)
+            ends.bell = self.bell()
             os.write(ends.births, b"%d\n" % os.getpid())
             os.close(ends.births)
         except BaseException:  # noqa: BLE001 - a copy that cannot be reached must not go on with the cell

@@ -2,6 +2,9 @@
 
 A line that was begun and could not be ended, because a signal handler raised in the middle of it, is called
 off by CANCEL at its end. What fits a pipe's atomic write (PIPE_BUF, pipe(7)) is written whole or not at all.
+
+Short output alone is not worth waking anybody for: the agent comes to look for it within a moment, and at
+once when the bell tells that there is something else, as there mostly is (`guest.ordered`).
 """
 
 from __future__ import annotations
@@ -20,15 +23,17 @@ else:
 CANCEL = b"\x18\n"
 LARGEST_LINE = 8 * 2**20
 _READ_SIZE = 65536
+_PIPE_BUF = 4096
+_SILENT = ("begun", "text")
 _LONGEST_REQUEST = 2**26
 
 
 class Channel:
     """Both directions. Events may come from any thread, requests are read by one."""
 
-    def __init__(self, requests: int, events: int) -> None:
-        """Take two descriptors over."""
-        self._requests, self._events = requests, events
+    def __init__(self, requests: int, events: int, bell: int) -> None:
+        """Take the descriptors over; *bell* is -1 where there is none."""
+        self._requests, self._events, self._bell = requests, events, bell
         self._received = bytearray()
         self._lock = _thread.RLock()
         self._waiting: List[bytes] = []
@@ -48,9 +53,9 @@ class Channel:
         return self._requests
 
     @property
-    def descriptors(self) -> Tuple[int, int]:
-        """Both ends."""
-        return self._requests, self._events
+    def descriptors(self) -> Tuple[int, int, int]:
+        """All there are."""
+        return self._requests, self._events, self._bell
 
     @property
     def has_request(self) -> bool:
@@ -59,17 +64,17 @@ class Channel:
 
     def leave(self) -> None:
         """Have no part in the context any more; for a fork of its process."""
-        for descriptor in (self._requests, self._events):
+        for descriptor in self.descriptors:
             if descriptor >= 0:
                 os.close(descriptor)
-        self._requests = self._events = -1
+        self._requests = self._events = self._bell = -1
         self._lock = _thread.RLock()  # another thread may have held it
         self._waiting, self._is_writing = [], False
 
-    def move(self, requests: int, events: int) -> None:
+    def move(self, requests: int, events: int, bell: int) -> None:
         """Go on with other ends; for a copy of the context, to which nothing was said yet."""
         self.leave()
-        self._requests, self._events = requests, events
+        self._requests, self._events, self._bell = requests, events, bell
         self._received.clear()
 
     def tell(self, event: Dict[str, Any]) -> None:
@@ -81,6 +86,8 @@ class Channel:
         self._telling += is_main
         try:
             self._put(line)
+            if event["event"] not in _SILENT or len(line) > _PIPE_BUF:
+                self._ring()
         finally:
             self._telling -= is_main
         if is_main and self._is_put_off and not self._telling:
@@ -107,6 +114,12 @@ class Channel:
             finally:
                 self._is_writing = False
 
+    def _ring(self) -> None:
+        try:
+            os.write(self._bell, b"!")
+        except OSError:  # it rings already, or there is none
+            return
+
     def ask(self) -> Optional[Dict[str, Any]]:
         """Wait for the next request; None when there will be none."""
         while b"\n" not in self._received:
@@ -131,6 +144,6 @@ class Channel:
                 left = left[written:]
         except BaseException:
             self._is_breakable = False
-            if len(line) > 4096 and self._events >= 0:
+            if len(line) > _PIPE_BUF and self._events >= 0:
                 os.write(self._events, CANCEL)
             raise

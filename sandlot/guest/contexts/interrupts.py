@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
@@ -56,6 +58,19 @@ class Interrupts:
             self._is_late = True
         elif self._is_open and not self._puts_off() and not (self.taker is not None and self.taker()):
             raise KeyboardInterrupt
+
+
+def forget_half_imports() -> None:
+    """Let packages whose import was interrupted be imported again, from the beginning.
+
+    The interpreter forgets the package and keeps those of its modules that were complete; of these the next
+    import would give the package no names (importlib binds a module to its package when it loads it).
+    """
+    for name in sorted(each for each in list(sys.modules) if type(each) is str):
+        package = name.rpartition(".")[0]
+        is_left = package and package not in sys.modules
+        if is_left and getattr(sys.modules.get(name), "__spec__", None) is not None:
+            sys.modules.pop(name, None)
 
 
 class Loop:

@@ -11,7 +11,7 @@ import builtins
 import os
 import sys
 
-from . import ipython_parts
+from . import ipython_parts, ipython_rehearsal
 from .bundles import bundle_of
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ def prepare() -> None:
         return
     main, path, displayhook = sys.modules["__main__"], list(sys.path), sys.displayhook
     __import__("getpass")  # of which every context takes a function's place
-    _prepared.append(ipython_parts.made())
+    _prepared.append(_rehearsed())
     for name in _BUILTINS:
         vars(builtins).pop(name, None)
     for name in _PROMPTS:
@@ -43,11 +43,21 @@ def prepare() -> None:
     sys.path[:], sys.displayhook = path, displayhook
 
 
+def _rehearsed() -> Any:
+    made = ipython_parts.made()
+    try:
+        ipython_rehearsal.rehearse(made)
+    except Exception:  # noqa: BLE001 - an IPython of another kind: one that has run nothing will do
+        return ipython_parts.made()
+    return made
+
+
 def shell(outlet: Outlet, loop: Loop) -> Optional[Driver]:
     """IPython's shell; None where the environment has none, or one that this cannot drive."""
     try:
         found = _prepared.pop() if _prepared else ipython_parts.made()
         found.adopt(outlet, loop)
+        _touch(found)
     except ImportError:
         os.environ.setdefault("MPLBACKEND", _WITHOUT)
         return None
@@ -57,6 +67,13 @@ def shell(outlet: Outlet, loop: Loop) -> Optional[Driver]:
     os.environ.setdefault("MPLBACKEND", _INLINE)
     _choose_backend()
     return Driver(found)
+
+
+def _touch(found: Any) -> None:
+    try:
+        ipython_rehearsal.rehearse(found, 1)
+    except Exception:  # noqa: BLE001 - an IPython of another kind, as in `_rehearsed`
+        return
 
 
 def _choose_backend() -> None:

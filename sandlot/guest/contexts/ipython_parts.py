@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import additions, plain
+from . import additions, ipython_cells, plain
 from .bundles import UNSHOWN
 
 TYPE_CHECKING = False
@@ -44,6 +44,7 @@ def made() -> Any:
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.formatters import DisplayFormatter
+    from IPython.core.inputtransformer2 import TransformerManager
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets import Type as Class
     from traitlets.config import Config
@@ -52,13 +53,20 @@ def made() -> Any:
     publisher = type("Publisher", (DisplayPart, DisplayPublisher), {})
     formatter = type("Formatter", (FormatterPart, DisplayFormatter), {})
     classes = {"displayhook_class": Class(hook), "display_pub_class": Class(publisher)}
-    kind = type("Shell", (ShellPart, InteractiveShell), {**classes, "formatter_class": formatter})
+    parts = ShellPart, ipython_cells.CellPart, InteractiveShell
+    kind = type("Shell", parts, {**classes, "formatter_class": formatter})
     config = Config()
     # Its database would be a file in the user's home and a thread, which a zygote must not have.
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
     shell: Any = kind(config=config)
+    shell.input_transformer_manager = type("Input", (ipython_cells.InputPart, TransformerManager), {})()
+    shell.set_hook("show_in_pager", shell.page, 99)
     atexit.unregister(shell.atexit_operations)
+    # There is no database to close. Whoever ends without having been a context would call that, too.
+    closing = getattr(shell.history_manager, "_finalizer", None)
+    if closing is not None:
+        closing.detach()
     return shell
 
 
@@ -150,7 +158,6 @@ class ShellPart(_Base):
         known["display"] = display
         self.loop_runner_map["asyncio"] = (loop.run, True)
         self.loop_runner = loop.run
-        self.set_hook("show_in_pager", self._page, 99)
         atexit.register(self.atexit_operations)
 
     def init_ipython_dir(self, _directory: object) -> None:
@@ -213,7 +220,8 @@ class ShellPart(_Base):
         """Tell an exception as the interpreter prints it, from the cell's first frame on."""
         self.outlet.error(type(error).__name__, _text_of(error), _lines_of(error))
 
-    def _page(self, _self: Any, data: Any, *_rest: Any, **_more: Any) -> None:
+    def page(self, _self: Any, data: Any, *_rest: Any, **_more: Any) -> None:
+        """What IPython would show in a pager."""
         self.outlet.display(data if isinstance(data, dict) else {"text/plain": str(data)}, paged=True)
 
     def set_next_input(self, s: str, replace: bool = False) -> None:

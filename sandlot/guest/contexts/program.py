@@ -8,10 +8,10 @@ import sys
 
 from ...wire.json_object import JsonError
 from .. import handler
-from . import ipython
+from . import ipython, printing
 from .branching import Branching, NothingGiven, Unsafe, private
 from .channel import Channel
-from .interrupts import Interrupts, Loop
+from .interrupts import Interrupts, Loop, forget_half_imports
 from .outlet import Outlet
 from .plain import PlainShell
 from .streams import Typed, Written
@@ -61,8 +61,8 @@ class Program:
     def __init__(self, namespace: Dict[str, Any]) -> None:
         """Take the process over: descriptors, streams, input, SIGINT."""
         self._pid = os.getpid()
-        self._channel = Channel(private(0), private(handler.VALUE))
         self._branching = Branching(private(handler.PASSING))
+        self._channel = Channel(private(0), private(handler.VALUE), self._branching.bell())
         _put_null(0)
         self._outlet = Outlet(self._channel)
         self._interrupts = Interrupts(self._puts_off)
@@ -70,6 +70,7 @@ class Program:
         sys.stdin, sys.stdout, sys.stderr = self._streams()
         self._shell = self._made_shell(namespace)
         self._take_input()
+        printing.install()
         self._interrupts.install()
         os.register_at_fork(after_in_child=self._leave)
 
@@ -141,6 +142,8 @@ class Program:
             _flush()
             os._exit(0)
         _flush()
+        if status == "interrupted":
+            forget_half_imports()
         self._channel.tell({"event": "done", "id": number, "status": status, "count": count})
 
     def _fork(self, number: Any) -> None:
@@ -159,7 +162,7 @@ class Program:
         else:
             if ends is not None:
                 self._pid = os.getpid()
-                self._channel.move(ends.requests, ends.events)
+                self._channel.move(ends.requests, ends.events, ends.bell)
                 self._loop.part()
                 self._greet()
                 return

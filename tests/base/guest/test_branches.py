@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator, List, cast
 
 import pytest
 
+from sandlot.guest import descriptors
+from sandlot.guest.branched import Branched
+from sandlot.guest.loop import Loop
+from sandlot.guest.passing import Passing
 from sandlot.wire.frames import Kind
 from tests.base.guest.driver import Host
 from tests.base.guest.test_contexts import Talk, text_of
@@ -44,6 +48,17 @@ def talk(tmp_path: Path) -> Iterator[Talk]:
         made = Talk(host)
         made.until("ready")
         yield made
+
+
+def test_a_copy_that_nobody_takes_leaves_nothing_open() -> None:
+    far: List[int] = []
+    of = Passing(far)
+    descriptors.close(far)  # the program is gone
+    before = descriptors.open_now()
+    with pytest.raises(ConnectionError):
+        Branched(cast("Any", None), of, Loop())
+    assert descriptors.open_now() == before
+    of.close()
 
 
 def test_a_copy_has_a_stream_and_an_end_of_its_own(talk: Talk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
@@ -116,6 +117,18 @@ def frames_signal(stream: int, number: int) -> Any:
     return frames.json_frame(Kind.SIGNAL, stream, {"signal": number})
 
 
+def test_what_was_half_imported_when_it_was_interrupted_can_be_imported(talk: Talk) -> None:
+    package = Path(talk.host.workspace, "half", "deep")
+    package.mkdir(parents=True)
+    halt = "import os\nif not os.path.exists('again'):\n    os.mkdir('again')\n    raise KeyboardInterrupt\n"
+    package.parent.joinpath("whole.py").write_text("found = 4\n")
+    package.joinpath("whole.py").write_text("found = 2\n")
+    package.parent.joinpath("__init__.py").write_text("from .deep import *\nfrom .whole import *\n")
+    package.joinpath("__init__.py").write_text(f"from .whole import *\n{halt}sum = whole.found + 40\n")
+    assert talk.run("import half")[-1]["status"] == "interrupted"
+    assert text_of(talk.run("import half, os; print(half.sum, half.whole.found, os.path.sep)")) == "42 4 /\n"
+
+
 def test_input_is_asked_of_the_host(talk: Talk) -> None:
     talk.ask("execute", code="print(input('name? ') + '!')", store=True, silent=False, input=True)
     asked = talk.until("ask")[-1]
@@ -128,7 +141,9 @@ def test_an_exception_shows_none_of_our_frames(talk: Talk) -> None:
     talk.run("def f():\n    raise ValueError('no')")
     error = next(each for each in talk.run("f()") if each["event"] == "error")
     assert (error["name"], error["value"]) == ("ValueError", "no")
-    shown = "".join(error["traceback"])
+    shown = re.sub(
+        r"\x1b\[[0-9;]*m", "", "".join(error["traceback"])
+    )  # IPython, where there is one, colours it
     assert "raise ValueError('no')" in shown
     assert os.path.join("guest", "contexts") not in shown
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandlot.guest.beneath import components
+from sandlot.guest.ordered import goes_on
 from sandlot.guest.payload import candidates
 from sandlot.guest.refusal import Refusal, field, from_os
 from sandlot.guest.ring import Ring
@@ -98,3 +99,21 @@ def test_a_field_may_be_missing_or_an_int_for_a_float() -> None:
     assert field({}, "n", int, 7) == 7
     assert field({"n": None}, "n", str, None) is None
     assert field({"n": 2}, "n", float) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"event":"begun","id":1,"count":1}\n', True),
+        (b'{"event":"begun","id":1,"count":1}\n{"event":"text","stream":"stdout","text":"1\\n"}\n', True),
+        (b'{"event":"text","stream":"stdout","text":"1\\n"}\n{"event":"done","id":1}\n', False),
+        (b'{"event":"ask","prompt":"?"}\n', False),
+        (b'{"event":"ready"}\n', False),
+        (b'{"event":"text","text":"' + 5000 * b"x" + b'"}\n', False),
+        (b"", False),
+        (b"\n", False),
+        (b'{"event":"te', False),
+    ],
+)
+def test_a_piece_of_a_cell_waits_for_the_next_unless_it_is_the_last(data: bytes, expected: bool) -> None:
+    assert goes_on(data) is expected

@@ -34,6 +34,14 @@ THREADS = {
         "import threading, time\n"
         "threading.Thread(target=lambda: (time.sleep(0.1), print('thread'))).start()\n1/0"
     ),
+    "an idle pool of threads": (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "p = ThreadPoolExecutor(); print(p.submit(pow, 2, 3).result())"
+    ),
+    "a pool at the end": (
+        "import atexit\nfrom concurrent.futures import ThreadPoolExecutor\np = ThreadPoolExecutor()\n"
+        "atexit.register(lambda: p.submit(print, 'late'))"
+    ),
     "threads outlive an exit": (
         "import sys, threading, time\n"
         "threading.Thread(target=lambda: (time.sleep(0.1), print('thread'))).start()\nsys.exit(5)"
@@ -127,6 +135,17 @@ FINALISERS = {
         "_a = A('_a'); b = A('b'); c = A('c'); __d = A('__d')"
     ),
     "finalisers of cycles": "class A:\n  def __del__(s): print('gone')\na = A(); a.me = a",
+    "finalisers of what survived a collection": (
+        "import gc\nclass A:\n  def __del__(s): print('gone')\na = A(); a.me = a; gc.collect()\n"
+        "b = A(); b.me = b; gc.collect(0)"
+    ),
+    "finalisers of what survived many": (
+        "class A:\n  def __del__(s): print('gone')\na = A(); a.me = a\nkept = [[n] for n in range(20000)]"
+    ),
+    "a file in a cycle that survived": (
+        "import gc\nclass A: pass\na = A(); a.me = a; a.f = open('kept', 'w'); a.f.write('kept')\n"
+        "gc.collect(); gc.collect()"
+    ),
     "finalisers without the collector": (
         "import gc\nclass A:\n  def __del__(s): print('gone')\na = A(); gc.disable()"
     ),
@@ -195,6 +214,11 @@ STREAMS = {
     "a line without an end": "import sys; sys.stdout.write('no newline')",
     "no modules left": "import sys\nsys.modules.clear(); print(1)",
     "no table of modules": "import sys\nsys.modules = None; print(1)",
+    "a module that came back": (
+        "import sys\nopen('mine.py', 'w').write('class A:\\n  def __del__(s): print(\"mod\")\\na = A()\\n')\n"
+        "sys.path.insert(0, '.'); sys.dont_write_bytecode = True\nimport mine\n"
+        "sys.modules['io'] = sys.modules.pop('io')"
+    ),
     "no modules but objects": "import sys\nsys.modules['odd'] = 5; sys.modules[3] = 4; print(1)",
 }
 

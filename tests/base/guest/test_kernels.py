@@ -24,7 +24,7 @@ def told(kind: str, content: Dict[str, Any]) -> List[Dict[str, Any]]:
     """The events that a message of a kernel becomes."""
     reading, writing = os.pipe()
     asking, _ = os.pipe()
-    kernel_messages.tell(Outlet(Channel(asking, writing)), kind, content)
+    kernel_messages.tell(Outlet(Channel(asking, writing, -1)), kind, content)
     os.close(writing)
     with open(reading, "rb") as lines:
         return [json_object.parse(line, max_depth=64) for line in lines]

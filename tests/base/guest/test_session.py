@@ -58,7 +58,7 @@ def test_a_program_sees_nothing_of_the_agent(tmp_path: Path) -> None:
     with Host(str(tmp_path)) as host:
         reply = host.code(text)
     assert reply.stderr == b""
-    assert reply.stdout == b"[]\n['SourceLines']\n4 True\n"
+    assert reply.stdout == b"[]\n[]\n4 True\n"
 
 
 def test_standard_input_reaches_the_command_and_ends(tmp_path: Path) -> None:

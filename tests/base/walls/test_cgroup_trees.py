@@ -57,13 +57,13 @@ def test_each_version_1_controller_has_its_own_place() -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "a\0"])
 def test_a_group_has_a_plain_name(name: str) -> None:
     with pytest.raises(ValueError, match="one path part"):
-        cgroup.child("/x", "", name)
+        cgroup.below("", name)
 
 
 @pytest.mark.parametrize("parent", ["/a", "..", "a/../.."])
 def test_a_parent_stays_below_the_callers_group(parent: str) -> None:
     with pytest.raises(ValueError, match="below"):
-        cgroup.child("/x", parent, "name")
+        cgroup.below(parent, "name")
 
 
 @pytest.mark.parametrize(("cpu", "expected"), [(1.0, 100_000), (0.5, 50_000), (1.5, 150_000), (0.0001, 1000)])

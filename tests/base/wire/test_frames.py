@@ -42,6 +42,8 @@ TABLE = [
     (Frame(Kind.RESIZE, 1, b"{}"), b"\0\0\0\x02\x0e\0\0\0\x01{}"),
     (Frame(Kind.CANCEL, 1), b"\0\0\0\0\x0f\0\0\0\x01"),
     (Frame(Kind.CLAIM, 0, b"{}"), b"\0\0\0\x02\x10\0\0\0\0{}"),
+    (Frame(Kind.MOVED, 0), b"\0\0\0\0\x11\0\0\0\0"),
+    (Frame(Kind.ORDER, 1, b"{}"), b"\0\0\0\x02\x12\0\0\0\x01{}"),
 ]
 
 
@@ -58,7 +60,7 @@ def test_a_frame_and_its_bytes(frame: Frame, sent: bytes) -> None:
 
 
 def test_the_table_names_every_kind() -> None:
-    assert [frame.kind for frame, _ in TABLE] == sorted(KIND_NAMES) == list(range(1, 17))
+    assert [frame.kind for frame, _ in TABLE] == sorted(KIND_NAMES) == list(range(1, 19))
 
 
 def test_each_side_may_send_what_the_protocol_says() -> None:
@@ -70,7 +72,9 @@ BROKEN = [
     (header(MAX_PAYLOAD + 1, Kind.OUTPUT, 1), "too long"),
     (header(2**32 - 1, Kind.DONE, 1), "too long"),
     (header(0, 0, 1), "kind 0"),
-    (header(0, 17, 1), "kind 17"),
+    (header(0, 19, 1), "kind 19"),
+    (header(0, Kind.MOVED, 1), "stream 1"),
+    (header(1, Kind.MOVED, 0), "MOVED payload is 0 bytes"),
     (header(0, Kind.CLAIM, 1), "stream 1"),
     (header(0, 255, 1), "kind 255"),
     (header(1, Kind.OUTPUT, 0), "stream 0"),

@@ -210,7 +210,7 @@ def test_one_that_is_discarded_or_claimed_for_something_else_leaves_nothing(
     async def scene(at: Scene) -> None:
         parked = await at.engine.park(STOCK)
         await parked.discard()
-        await parked.ended()
+        await parked.kept.exit
         assert loops_below(at.path) == []
         at.create("one")
         before = at.inode("one")
@@ -254,7 +254,7 @@ def test_a_parked_box_that_was_killed_takes_its_image_along(play: Callable[..., 
         parked = await at.engine.park(STOCK)
         keeper = family(parked.keeper.stub_pid)[1]
         os.kill(keeper, signal.SIGKILL)
-        await parked.ended()
+        await parked.kept.exit
         with pytest.raises(StartFailed):
             await at.engine.claim(parked, on("one"))
         assert at.inode("one") == before

@@ -127,7 +127,7 @@ def test_a_claim_that_is_refused_leaves_no_box() -> None:
         parked = await engine.park(SYSTEM)
         with pytest.raises(Unsupported, match="network"):
             await engine.claim(parked, SandboxSpec(network=Network.FULL))
-        await parked.ended()
+        await parked.kept.exit
         with pytest.raises(Unsupported, match="network"):
             engine.stock(SandboxSpec(network=Network.FULL))
         assert engine.stock(SandboxSpec()) == SYSTEM
@@ -142,7 +142,7 @@ def test_a_box_that_is_discarded_is_gone_and_cannot_be_claimed() -> None:
         descriptors = len(os.listdir("/proc/self/fd"))
         other = await engine.park(SYSTEM)
         await other.discard()
-        await other.ended()
+        await other.kept.exit
         assert len(os.listdir("/proc/self/fd")) == descriptors
         with pytest.raises(StartFailed, match="parked"):
             await engine.claim(other, SandboxSpec())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import pytest
@@ -29,6 +30,14 @@ def null() -> Iterator[int]:
     descriptor = os.open(os.devnull, os.O_RDWR)
     yield descriptor
     os.close(descriptor)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A directory that boxes may look into."""
+    with TemporaryDirectory(prefix="sandlot-test-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture

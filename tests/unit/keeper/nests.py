@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from sandlot.engines.layout import host_layout
-from sandlot.engines.zygote import tree
+from sandlot.engines.zygote import terms, tree
 from sandlot.engines.zygote.terms import Terms
-from sandlot.environments import agent, registry
+from sandlot.environments import agent, native, registry
 from sandlot.environments.environment import SYSTEM
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.launch import Powers
 from sandlot.keeper.orders import Limits, ZygoteOrder
+from tests.unit.keeper.witness import members
 
 NO_LIMITS = Limits()
 
@@ -39,14 +43,24 @@ def sleep():
 """
 
 
-def order(powers: Powers, *, preload: tuple[str, ...] = (), loading: float = 60.0) -> ZygoteOrder:
-    """A real zygote of the system's Python."""
+def order(
+    powers: Powers,
+    *,
+    preload: tuple[str, ...] = (),
+    loading: float = 60.0,
+    library: Path | None = None,
+    most: int = terms.MOST_BOXES,
+) -> ZygoteOrder:
+    """A real zygote of the system's Python; *library* in the place of the real one."""
     environment, layout = replace(registry.get(SYSTEM), preload=preload), host_layout()
-    terms = Terms(powers, without=frozenset(), missing=frozenset())
+    library = library or native.library().path
+    nest = Terms(powers, without=frozenset(), missing=frozenset()).nest(environment, layout)
     return ZygoteOrder(
-        argv=agent.zygote_command(environment, tree.AGENT, json.dumps(terms.nest(environment, layout))),
+        argv=agent.zygote_command(
+            environment, tree.AGENT, json.dumps({**nest, "most": most}), tree.LIBRARY if library else ""
+        ),
         env=tree.ZYGOTE_VARIABLES,
-        tree=tree.entries(environment, layout, str(agent.archive_for(environment))),
+        tree=tree.entries(environment, layout, str(agent.archive_for(environment)), str(library or "")),
         loading=loading,
     )
 
@@ -94,3 +108,27 @@ def _ends() -> Iterator[tuple[int, int, int]]:
     finally:
         for descriptor in (reading, writing, null):
             os.close(descriptor)
+
+
+@asynccontextmanager
+async def nursed(run_directory: Path) -> AsyncIterator[tuple[Keeper, int]]:
+    """A keeper with one honest zygote; what it cannot do here is a reason to skip."""
+    async with await Keeper.start(run_directory=run_directory) as keeper:
+        if not keeper.powers.pid_namespace:
+            pytest.skip(f"zygotes need namespaces: {keeper.powers.missing}")
+        yield keeper, await keeper.raise_zygote(order(keeper.powers))
+
+
+def run(run_directory: Path, scene: Callable[[Keeper, int], Awaitable[None]]) -> None:
+    async def scenario() -> None:
+        async with asyncio.timeout(30), nursed(run_directory) as (keeper, zygote):
+            await scene(keeper, zygote)
+
+    asyncio.run(scenario())
+
+
+async def parked(keeper: Keeper, zygote: int, limits: Limits = NO_LIMITS) -> tuple[KeptBox, set[int]]:
+    """A box and its processes: the agent, and its spare."""
+    before = members(keeper.stub_pid)
+    box = await park(keeper, zygote, limits)
+    return box, members(keeper.stub_pid) - before

@@ -12,7 +12,7 @@ import pytest
 from sandlot.contracts.errors import InvalidSpec, StartFailed, Unsupported
 from sandlot.keeper.client import Keeper
 from sandlot.keeper.launch import Launch, WorkspaceMount
-from tests.unit.keeper.witness import IS_ROOT, SLEEP, are_gone, family, groups_of, launch, pipe
+from tests.unit.keeper.witness import IS_ROOT, SLEEP, are_gone, family, groups_of, launch, pipe, watched
 
 pytestmark = pytest.mark.linux
 
@@ -208,7 +208,7 @@ def test_a_cancelled_spawn_leaves_no_box(run_directory: Path, null: int) -> None
                 task.cancel()
             await asyncio.wait(unwanted)
             kept = await keeper.spawn(launch(*SLEEP), (null, null, null))
-            members = [os.pidfd_open(pid) for pid in family(keeper.stub_pid)[2:-1]]
+            members = watched(family(keeper.stub_pid)[2:-1])
             assert await asyncio.to_thread(are_gone, members, 2)
             await kept.kill()
 

@@ -6,10 +6,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,13 +19,6 @@ from tests.unit.keeper import nests
 from tests.unit.keeper.witness import IS_ROOT, family
 
 pytestmark = [pytest.mark.linux, pytest.mark.faults, pytest.mark.timeout(60)]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="sandlot-test-", dir="/tmp") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 _BAD = {

@@ -6,8 +6,6 @@ import os
 import resource
 import select
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,78 +15,33 @@ from sandlot.keeper import parking
 from sandlot.keeper.client import Keeper, KeptBox
 from sandlot.keeper.orders import Fit, Limits
 from tests.unit.keeper import nests
-from tests.unit.keeper.witness import IS_ROOT, SLEEP, are_gone, family, groups_of
+from tests.unit.keeper.witness import IS_ROOT, SLEEP, are_gone, groups_of, members, status_of
 
 pytestmark = pytest.mark.linux
 _BEYOND_SELECT = 1024  # FD_SETSIZE, select(2)
 
 
-@asynccontextmanager
-async def nursed(run_directory: Path) -> AsyncIterator[tuple[Keeper, int]]:
-    """A keeper with one honest zygote; what it cannot do here is a reason to skip."""
-    async with await Keeper.start(run_directory=run_directory) as keeper:
-        if not keeper.powers.pid_namespace:
-            pytest.skip(f"zygotes need namespaces: {keeper.powers.missing}")
-        yield keeper, await keeper.raise_zygote(nests.order(keeper.powers))
-
-
-def run(run_directory: Path, scene: Callable[[Keeper, int], Awaitable[None]]) -> None:
-    async def scenario() -> None:
-        async with asyncio.timeout(30), nursed(run_directory) as (keeper, zygote):
-            await scene(keeper, zygote)
-
-    asyncio.run(scenario())
-
-
-def status_of(pid: int, name: str) -> str:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(line.split("\t", 1)[1] for line in lines if line.startswith(f"{name}:"))
-
-
-def members(keeper: Keeper) -> set[int]:
-    """Everything that lives below the keeper; what is dead and not yet reaped by its warden is not."""
-    while True:
-        try:
-            return {pid for pid in family(keeper.stub_pid) if not is_dead(pid)}
-        except (FileNotFoundError, ProcessLookupError):  # one ended while it was looked at: look again
-            continue
-
-
-def is_dead(pid: int) -> bool:
-    try:
-        return status_of(pid, "State").startswith("Z")
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-async def parked(keeper: Keeper, zygote: int, limits: Limits = nests.NO_LIMITS) -> tuple[KeptBox, set[int]]:
-    """A box and its processes: the agent, and its spare."""
-    before = members(keeper)
-    box = await nests.park(keeper, zygote, limits)
-    return box, members(keeper) - before
-
-
 def test_a_parked_box_is_an_agent_and_its_spare_and_goes_without_a_trace(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
-        before = members(keeper)
-        box, pids = await parked(keeper, zygote)
+        before = members(keeper.stub_pid)
+        box, pids = await nests.parked(keeper, zygote)
         assert len(pids) == 2
         watched = [os.pidfd_open(pid) for pid in pids]
         await box.kill()
         assert are_gone(watched, 0)
         assert (await box.exit).cause == "killed"
-        assert members(keeper) == before
+        assert members(keeper.stub_pid) == before
         assert groups_of(keeper.stub_pid) == []
         await box.kill()
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_boxes_are_made_in_any_number_at_once_and_no_two_share_a_user(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
-        before = members(keeper)
+        before = members(keeper.stub_pid)
         boxes = await asyncio.gather(*(nests.park(keeper, zygote) for _ in range(12)))
-        pids = members(keeper) - before
+        pids = members(keeper.stub_pid) - before
         assert len(pids) == 24
         users = [status_of(pid, "Uid") for pid in pids]
         if IS_ROOT:
@@ -98,14 +51,14 @@ def test_boxes_are_made_in_any_number_at_once_and_no_two_share_a_user(run_direct
             assert {number for user in users for number in user.split()} == {str(os.getuid())}
         assert len({os.readlink(f"/proc/{pid}/ns/net") for pid in pids if IS_ROOT}) == (12 if IS_ROOT else 0)
         await asyncio.gather(*(box.kill() for box in boxes))
-        assert members(keeper) == before
+        assert members(keeper.stub_pid) == before
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_a_box_has_no_power_and_every_process_of_its_own_is_counted(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
-        box, pids = await parked(keeper, zygote)
+        box, pids = await nests.parked(keeper, zygote)
         for pid in pids:
             assert status_of(pid, "CapEff") == status_of(pid, "CapPrm") == "0" * 16
             assert status_of(pid, "NoNewPrivs") == "1"
@@ -118,12 +71,12 @@ def test_a_box_has_no_power_and_every_process_of_its_own_is_counted(run_director
             assert (used.cpu_seconds or 0.0) > 0
         await box.kill()
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_one_box_is_killed_and_its_siblings_live(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
-        (first, _), (second, pids) = await parked(keeper, zygote), await parked(keeper, zygote)
+        (first, _), (second, pids) = await nests.parked(keeper, zygote), await nests.parked(keeper, zygote)
         watched = [os.pidfd_open(pid) for pid in pids]
         await first.kill()
         assert select.select(watched, [], [], 0)[0] == []
@@ -131,7 +84,7 @@ def test_one_box_is_killed_and_its_siblings_live(run_directory: Path) -> None:
         await second.kill()
         assert are_gone(watched, 2.0)
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_a_box_whose_channel_closes_ends_by_itself(run_directory: Path) -> None:
@@ -145,24 +98,24 @@ def test_a_box_whose_channel_closes_ends_by_itself(run_directory: Path) -> None:
         os.close(writing)
         assert (await box.exit).cause == "exited"
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_closing_the_keeper_ends_zygotes_and_boxes(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
         boxes = [await nests.park(keeper, zygote) for _ in range(3)]
-        watched = [os.pidfd_open(pid) for pid in members(keeper)]
+        watched = [os.pidfd_open(pid) for pid in members(keeper.stub_pid)]
         await keeper.close()
         assert {(await box.exit).cause for box in boxes} == {"killed"}
         assert are_gone(watched, 2.0)
         assert groups_of(keeper.stub_pid) == []
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_a_box_that_nobody_waits_for_any_more_is_not_left(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
-        before = members(keeper)
+        before = members(keeper.stub_pid)
         waiting = [asyncio.ensure_future(nests.park(keeper, zygote)) for _ in range(4)]
         await asyncio.sleep(0)
         for task in waiting:
@@ -171,10 +124,11 @@ def test_a_box_that_nobody_waits_for_any_more_is_not_left(run_directory: Path) -
         # Asked after them and made in turn, so they are all made, or given up, when this one stands.
         box = await nests.park(keeper, zygote)
         await box.kill()
-        while members(keeper) != before:  # their end is told to nobody: the keeper is asked until it is there
+        # Their end is told to nobody: the keeper is asked until it is there.
+        while members(keeper.stub_pid) != before:
             await keeper.sweep()
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_a_zygote_that_is_not_there_makes_nothing(run_directory: Path) -> None:
@@ -186,20 +140,20 @@ def test_a_zygote_that_is_not_there_makes_nothing(run_directory: Path) -> None:
         with pytest.raises(NotFound, match="no parked box"):
             await keeper.fit(box, Fit(Limits()))
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_two_zygotes_have_users_of_their_own(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
         other = await keeper.raise_zygote(nests.order(keeper.powers))
         assert other != zygote
-        (one, ones), (two, twos) = await parked(keeper, zygote), await parked(keeper, other)
+        (one, ones), (two, twos) = await nests.parked(keeper, zygote), await nests.parked(keeper, other)
         if IS_ROOT:
             assert not {status_of(pid, "Uid") for pid in ones} & {status_of(pid, "Uid") for pid in twos}
         assert len({os.readlink(f"/proc/{pid}/ns/user") for pid in ones | twos if IS_ROOT}) != 1
         await asyncio.gather(one.kill(), two.kill())
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 @pytest.mark.root
@@ -208,7 +162,7 @@ def test_two_zygotes_have_users_of_their_own(run_directory: Path) -> None:
 )
 def test_a_fit_changes_what_a_box_may_use(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
-        box, pids = await parked(keeper, zygote)
+        box, pids = await nests.parked(keeper, zygote)
         root = Path(f"/proc/{min(pids)}/root")
         await keeper.fit(box, Fit(Limits(), disk=3 << 20, inodes=77, scratch=5 << 20))
         workspace, scratch = os.statvfs(root / "workspace"), os.statvfs(root / "tmp")
@@ -217,7 +171,7 @@ def test_a_fit_changes_what_a_box_may_use(run_directory: Path) -> None:
         assert os.statvfs(root / "dev" / "shm").f_blocks == scratch.f_blocks
         await box.kill()
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_a_fit_changes_the_limits_of_its_control_group(run_directory: Path) -> None:
@@ -235,7 +189,7 @@ def test_a_fit_changes_the_limits_of_its_control_group(run_directory: Path) -> N
         assert {str(128 << 20), "20"} <= written
         await box.kill()
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 async def fit_until_refused(keeper: Keeper, box: KeptBox) -> None:
@@ -246,13 +200,13 @@ async def fit_until_refused(keeper: Keeper, box: KeptBox) -> None:
 
 def test_a_box_that_died_cannot_be_fitted(run_directory: Path) -> None:
     async def scene(keeper: Keeper, zygote: int) -> None:
-        box, pids = await parked(keeper, zygote)
+        box, pids = await nests.parked(keeper, zygote)
         os.kill(min(pids), 9)
         with pytest.raises((StartFailed, NotFound)):
             await fit_until_refused(keeper, box)
         assert (await box.exit).cause == "exited"
 
-    run(run_directory, scene)
+    nests.run(run_directory, scene)
 
 
 def test_the_end_of_a_box_is_seen_by_a_descriptor_of_any_number() -> None:

@@ -8,8 +8,8 @@ import select
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,36 @@ def family(pid: int) -> list[int]:
     except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
         return []
     return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def members(stub: int) -> set[int]:
+    """All that descend from *stub*, itself included; what is dead and not yet reaped by its warden is not."""
+    while True:
+        try:
+            return {pid for pid in family(stub) if not is_dead(pid)}
+        except (FileNotFoundError, ProcessLookupError):  # one ended while it was looked at: look again
+            continue
+
+
+def status_of(pid: int, name: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.split("\t", 1)[1] for line in lines if line.startswith(f"{name}:"))
+
+
+def is_dead(pid: int) -> bool:
+    try:
+        return status_of(pid, "State").startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def watched(pids: Iterable[int]) -> list[int]:
+    """A pidfd for each of *pids* that has not ended yet."""
+    found = []
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            found.append(os.pidfd_open(pid))
+    return found
 
 
 def are_gone(pidfds: Sequence[int], seconds: float) -> bool:

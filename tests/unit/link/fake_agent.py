@@ -110,6 +110,9 @@ class FakeLife:
         await self._gone.wait()
         return self.death
 
+    def counted(self) -> None:
+        """It has to be asked."""
+
     async def usage(self) -> Usage:
         self.asked += 1
         return self.used

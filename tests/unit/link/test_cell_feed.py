@@ -50,9 +50,11 @@ def _run(limit: int, put: list[CellEvent]) -> list[CellEvent]:
         await feed.rest()
         feed.finish(Finished(CellStatus.OK))
         await feed.put(Streamed(OUT, "too late"))
-        found = [await feed.get()]
-        while not isinstance(found[-1], Finished):
-            found.append(await feed.get())
+        found: list[CellEvent] = []
+        while not found or not isinstance(found[-1], Finished):
+            told = await feed.get()
+            assert told is not None
+            found.append(told)
         return found
 
     return asyncio.run(work())
@@ -83,3 +85,36 @@ def test_a_slow_reader_slows_the_writer_until_it_hurries() -> None:
         await writer
 
     asyncio.run(work())
+
+
+def test_what_is_large_waits_for_its_reader_too() -> None:
+    async def work() -> None:
+        feed, large = CellFeed(2**20), Displayed({"text/plain": "x" * 2**19})
+
+        async def write() -> None:
+            for _ in range(5):
+                await feed.put(large)
+
+        writer = asyncio.ensure_future(write())
+        for left in (True, True, True, False):
+            await asyncio.sleep(0)
+            assert writer.done() is not left
+            assert await feed.get() == large
+            await asyncio.sleep(0)
+
+    asyncio.run(work())
+
+
+def test_a_feed_that_was_closed_tells_what_waits_and_then_that_it_is_over() -> None:
+    async def work() -> list[CellEvent | None]:
+        feed = CellFeed(10)
+        await feed.put(Streamed(OUT, "0123456789" * 10))
+        feed.close()
+        await feed.put(Streamed(OUT, "too late"))
+        found = [await feed.get(), await feed.get()]
+        await feed.rest()
+        feed.finish(Finished(CellStatus.OK))
+        return [*found, await feed.get(), await feed.get()]
+
+    note = "\n[... 90 bytes of output were left out ...]\n56789"
+    assert asyncio.run(work()) == [Streamed(OUT, "01234"), None, Streamed(OUT, note), Finished(CellStatus.OK)]

@@ -31,25 +31,33 @@ class ParkedBox:
     def __init__(self, stock: str) -> None:
         self.stock = stock
         self.fate = "parked"
-        self._gone = asyncio.Event()
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def ended(self) -> None:
-        await self._gone.wait()
+    @property
+    def is_gone(self) -> bool:
+        return self._gone.done()
+
+    def when_gone(self, callback: Callable[[], object]) -> None:
+        self._gone.add_done_callback(lambda _: callback())
 
     async def discard(self) -> None:
         assert self.fate != "claimed", "a box that serves somebody was ended"
         self.fate = "dead" if self.fate == "dead" else "discarded"
-        self._gone.set()
+        self._end()
 
     def die(self) -> None:
         assert self.fate == "parked"
         self.fate = "dead"
-        self._gone.set()
+        self._end()
 
     def end(self) -> None:
         """It has served, and is gone."""
         assert self.fate == "claimed"
-        self._gone.set()
+        self._end()
+
+    def _end(self) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
 
     def die_unseen(self) -> None:
         """It dies, and who watches it hears of that later."""

@@ -155,7 +155,9 @@ def test_agent_and_payload_reach_a_workspace_that_came_late(
         lockdown.prepare_late(plan)
         session.forbid_new_privileges()
         mount_over(room)
-        lockdown.settle_late(plan, is_moved=is_moved)
+        if is_moved:
+            lockdown.widen_late(plan)
+        lockdown.settle_late(plan)
         return [attempt(lambda: (room / "ours").write_text("x")), told_by_a_child(payload)]
 
     assert forked(inside, as_user=True) == [answer, f"['no_new_privs', 'landlock'] {answer}"]
@@ -166,7 +168,7 @@ def test_a_late_agent_is_confined_all_the_same(forked: Forked, plan: Plan, room:
         lockdown.prepare(plan)
         lockdown.prepare_late(plan)
         session.forbid_new_privileges()
-        lockdown.settle_late(plan, is_moved=False)
+        lockdown.settle_late(plan)
         return [*writes(room), attempt(lambda: os.listdir("/"))]
 
     assert forked(inside) == ["ok", "ok", "EACCES", "EACCES"]
@@ -191,7 +193,7 @@ def test_a_late_agent_ends_payloads_that_waited_and_an_early_one_could_not(
     def late() -> None:
         lockdown.prepare_late(plan)
         session.forbid_new_privileges()
-        lockdown.settle_late(plan, is_moved=False)
+        lockdown.settle_late(plan)
 
     assert forked(lambda: attempts(late), as_user=True) == ["ok", True]
     assert forked(lambda: attempts(lambda: lockdown.agent(plan)), as_user=True) == ["EPERM", False]
