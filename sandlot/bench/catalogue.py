@@ -154,14 +154,14 @@ BENCHMARKS = (
     ),
     Benchmark(
         "cell",
-        "`print(1)` in a context that lives, by one request after the other on one connection",
+        "`print(1)` in a context that lives, one after the other over one WebSocket",
         contexts.one_by_one,
         ("ipykernel-cell",),
     ),
     Benchmark(
         "context",
         "a context in a sandbox that lives, from the request that makes it to the result of its first cell, "
-        "`print(1)`",
+        f"`print(1)`: {contexts.APART:g} s after the last one, and without a pause (context-back-to-back)",
         contexts.fresh,
         ("ipykernel-start",),
         count=20,
@@ -169,8 +169,8 @@ BENCHMARKS = (
     ),
     Benchmark(
         "cells",
-        f"2,000 cells in {throughput.CLIENTS} contexts of one sandbox by as many clients, each of which asks "
-        "again as soon as it has its answer",
+        f"2,000 cells in {throughput.CLIENTS} contexts of one sandbox, over a WebSocket each, the next as "
+        "soon as the last is over",
         contexts.many,
         (),
         count=2000,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from sandlot.contracts.errors import InvalidSpec
@@ -133,45 +134,30 @@ class AnswerReader:
         return False
 
 
-class Connection:
-    """A connection that is opened when it is needed and kept; one request at a time."""
+class Line(ABC):
+    """What carries one request at a time over a socket, which is opened when it is needed and kept."""
 
     def __init__(self, door: Door) -> None:
         """Connect to nothing yet."""
         self._door = door
         self._socket: socket.socket | None = None
-        self._reader = AnswerReader()
+
+    @abstractmethod
+    def send(self, request: bytes) -> None:
+        """Send *request*. Raises OSError."""
+
+    @abstractmethod
+    def received(self) -> Answer | None:
+        """Read once; the answer when it is complete. Raises OSError, TimeoutError after TIMEOUT."""
 
     def fileno(self) -> int:
         """The descriptor, for a selector. Raises OSError before the first request."""
-        if self._socket is None:
-            raise OSError("there is no connection yet")
-        return self._socket.fileno()
+        return self._opened().fileno()
 
-    def send(self, request: bytes, *, keeps: bool = True) -> None:
-        """Send *request*; its answer's body is kept, or only counted. Raises OSError."""
-        if self._socket is None or self._is_stale(self._socket):
-            self.close()
-            self._socket = self._door.connected()
-        self._reader = AnswerReader(keeps=keeps)
-        self._socket.sendall(request)
-
-    def received(self) -> Answer | None:
-        """Read once; the answer when it is complete. Raises OSError, TimeoutError after TIMEOUT."""
-        if self._socket is None:
-            raise OSError("there is no connection")
-        try:
-            data = self._socket.recv(_AT_ONCE)
-        except BlockingIOError:
-            raise TimeoutError(f"the server said nothing for {TIMEOUT:.0f} s") from None
-        if not data:
-            raise ConnectionResetError("the server hung up before its answer was complete")
-        return self._reader.feed(data)
-
-    def exchange(self, request: bytes, *, keeps: bool = True) -> Answer:
+    def exchange(self, request: bytes) -> Answer:
         """The answer to *request*. Raises OSError; the connection is then closed."""
         try:
-            self.send(request, keeps=keeps)
+            self.send(request)
             while (answer := self.received()) is None:
                 pass
         except OSError:
@@ -184,6 +170,43 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _opened(self) -> socket.socket:
+        if self._socket is None:
+            raise OSError("there is no connection yet")
+        return self._socket
+
+    def _more(self) -> bytes:
+        """What has come, at least a byte. Raises OSError, TimeoutError after TIMEOUT."""
+        try:
+            data = self._opened().recv(_AT_ONCE)
+        except BlockingIOError:
+            raise TimeoutError(f"the server said nothing for {TIMEOUT:.0f} s") from None
+        if not data:
+            raise ConnectionResetError("the server hung up before its answer was complete")
+        return data
+
+
+class Connection(Line):
+    """A connection of HTTP."""
+
+    def __init__(self, door: Door, *, keeps: bool = True) -> None:
+        """Connect to nothing yet. The bodies of answers are kept, or with *keeps* False only counted."""
+        super().__init__(door)
+        self._keeps = keeps
+        self._reader = AnswerReader()
+
+    def send(self, request: bytes) -> None:
+        """As Line.send."""
+        if self._socket is None or self._is_stale(self._socket):
+            self.close()
+            self._socket = self._door.connected()
+        self._reader = AnswerReader(keeps=self._keeps)
+        self._socket.sendall(request)
+
+    def received(self) -> Answer | None:
+        """As Line.received."""
+        return self._reader.feed(self._more())
 
     @staticmethod
     def _is_stale(kept: socket.socket) -> bool:

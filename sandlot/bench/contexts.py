@@ -1,4 +1,4 @@
-"""Cells in contexts: one by one and many at once over HTTP, a context's first result, and its memory."""
+"""Cells in contexts: one by one and many at once over WebSockets, a context's first result, its memory."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from . import census, idle, one_shot, prepared, talk, throughput
+from . import cell_line, census, idle, one_shot, prepared, talk, throughput
 from .benchmark import FAILURES, Series, Stage, Wrong, elapsed, repeated, told
+from .cell_line import CellLine
 from .connection import Answer, Connection
 from .crowd import Crowd
 from .summary import Round
 from .talk import Calls, Talk
 
+APART = 0.1
+"""Seconds between two contexts, in which a sandbox gets the next one ready."""
+
 CELL = one_shot.PRINT
 _WRITTEN = one_shot.PRINTED
+_ASKED = cell_line.cell(CELL)
 _SHELL = "IPython"
 _MEASURED = 20
 _MEASURED_QUICK = 2
@@ -39,6 +44,10 @@ class Home:
             raise Wrong(f"the shell of a context is {shell}: the environment has no IPython")
         return str(made["id"])
 
+    def line(self, context: str) -> CellLine:
+        """A WebSocket for cells in *context*."""
+        return CellLine(self.calls.door, self.sandbox, context)
+
     def ran(self, context: str, code: str = CELL, expected: str = _WRITTEN) -> float:
         """Milliseconds of a cell of *code*, which writes *expected*."""
         return talk.spoken(self.connection, cell(self.calls.cell(self.sandbox, context, code), expected))
@@ -46,12 +55,11 @@ class Home:
 
 @asynccontextmanager
 async def one_by_one(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
-    """`print(1)` in a context that lives, by one request after the other on one connection."""
-    with _home(stage) as home:
-        context = home.opened()
+    """`print(1)` in a context that lives, one after the other on one WebSocket."""
+    with _home(stage) as home, closing(home.line(home.opened())) as line:
 
         async def sample() -> float:
-            return home.ran(context)
+            return talk.spoken(line, asked(_ASKED))
 
         yield (repeated("cell", sample),)
 
@@ -69,16 +77,16 @@ async def fresh(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
             talk.accepted(home.connection.exchange(home.calls.close(home.sandbox, context)))
             return took
 
-        yield (repeated("context", sample),)
+        yield repeated("context", sample, pause=APART), repeated("context-back-to-back", sample)
 
 
 @asynccontextmanager
 async def many(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
-    """As many contexts as clients, each of which runs a cell as soon as a client is free."""
-    with _home(stage) as home, closing(Crowd(stage.entrance)) as crowd:
-        requests = [home.calls.cell(home.sandbox, home.opened(), CELL) for _ in range(throughput.CLIENTS)]
-        turns = itertools.cycle(requests)
-        yield (throughput.closed_loop("cells", crowd, lambda: cell(next(turns), _WRITTEN)),)
+    """As many contexts as clients, each of which asks for the next cell as soon as it has had its last."""
+    with _home(stage) as home:
+        turns = itertools.cycle([home.opened() for _ in range(throughput.CLIENTS)])
+        with closing(Crowd(stage.entrance, lambda: home.line(next(turns)))) as crowd:
+            yield (throughput.closed_loop("cells", crowd, lambda: asked(_ASKED)),)
 
 
 @asynccontextmanager
@@ -137,6 +145,17 @@ def cell(request: bytes, expected: str) -> Talk[float]:
     answer = yield request
     took = elapsed(begun)
     _prove(answer, expected)
+    return took
+
+
+def asked(frame: bytes) -> Talk[float]:
+    """Milliseconds of a cell of `print(1)` over a WebSocket."""
+    begun = time.perf_counter()
+    answer = yield frame
+    took = elapsed(begun)
+    status, written = cell_line.told(answer)
+    if (status, written) != ("ok", _WRITTEN):
+        raise Wrong(f"the cell gave {status} and wrote {written[:60]!r}")
     return took
 
 

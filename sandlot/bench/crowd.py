@@ -7,10 +7,11 @@ import selectors
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .benchmark import FAILURES
-from .connection import TIMEOUT, Answer, Connection, Door
+from .connection import TIMEOUT, Answer, Connection, Door, Line
 from .talk import Talk
 
 _BREATH = 0.1
@@ -28,17 +29,17 @@ class _Guest:
 
     number: int
     talk: Talk[Any]
-    line: Connection
+    line: Line
     since: float
 
 
 class Crowd:
     """Connections to one server, kept from one use to the next."""
 
-    def __init__(self, door: Door) -> None:
-        """Connect to nothing yet."""
-        self._door = door
-        self._idle: list[Connection] = []
+    def __init__(self, door: Door, opened: Callable[[], Line] | None = None) -> None:
+        """Connect to nothing yet; *opened* makes lines of another kind than connections to *door*."""
+        self._opened = opened or partial(Connection, door)
+        self._idle: list[Line] = []
         self._guests: set[_Guest] = set()
         self._selector = selectors.DefaultSelector()
 
@@ -81,7 +82,7 @@ class Crowd:
             now = time.perf_counter()
             if begun + offset > now:
                 break
-            line = self._idle.pop() if self._idle else Connection(self._door)
+            line = self._idle.pop() if self._idle else self._opened()
             guest = _Guest(number, make(begun + offset), line, now)
             self._step(guest, heard, None)
             following = next(coming, None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .benchmark import Wrong, elapsed
-from .connection import Answer, Connection, Door
+from .connection import Answer, Door, Line
 
 Value = TypeVar("Value")
 Talk = Generator[bytes, Answer, Value]
@@ -168,7 +168,7 @@ def life(calls: Calls) -> Talk[Life]:
     return Life(create, execute, (yield from deleted(calls, name)))
 
 
-def spoken(connection: Connection, talk: Talk[Value]) -> Value:
+def spoken(connection: Line, talk: Talk[Value]) -> Value:
     """What *talk* comes to on *connection*. Raises what the talk raises, OSError among it."""
     step: Callable[[], bytes] = lambda: next(talk)  # noqa: E731 - replaced below, by the next step
     while True:
@@ -179,7 +179,7 @@ def spoken(connection: Connection, talk: Talk[Value]) -> Value:
         step = _next_step(connection, talk, request)
 
 
-def _next_step(connection: Connection, talk: Talk[Value], request: bytes) -> Callable[[], bytes]:
+def _next_step(connection: Line, talk: Talk[Value], request: bytes) -> Callable[[], bytes]:
     try:
         answer = connection.exchange(request)
     except OSError as error:

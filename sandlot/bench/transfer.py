@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 
 from . import baselines, memory, one_shot, talk
@@ -43,13 +43,13 @@ async def upload(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
 @asynccontextmanager
 async def download(stage: Stage) -> AsyncIterator[tuple[Series, ...]]:
     """GET files/content of the same; it is dropped as it comes, as if it were stored elsewhere."""
-    with _place(stage) as place:
+    with _place(stage) as place, closing(Connection(stage.entrance, keeps=False)) as counting:
         talk.accepted(place.connection.exchange(_put(stage, place)))
         request = stage.entrance.request("GET", place.target)
 
         async def sample() -> float:
             begun = time.perf_counter()
-            answer = place.connection.exchange(request, keeps=False)
+            answer = counting.exchange(request)
             took = elapsed(begun)
             if (answer.status, answer.length) != (200, baselines.SIZE):
                 raise Wrong(f"{answer.length} bytes of {baselines.SIZE} came with status {answer.status}")

@@ -14,23 +14,26 @@ from sandlot.contracts.contexts import (
     Inspection,
     Judgement,
 )
+from sandlot.contracts.streams import ended
 from sandlot.wire.contexts import ContextRow, Question
 from sandlot.wire.flows import checkpoints, contexts
 
 from .async_driver import AsyncDriver
 from .facts import end_of_context
+from .kept import Place
 
 if TYPE_CHECKING:
     from typing import Self
 
 
 class AsyncRemoteContext:
-    """Implements contracts.contexts.Context over HTTP."""
+    """Implements contracts.contexts.Context over a network."""
 
     def __init__(self, driver: AsyncDriver, sandbox: str, row: ContextRow) -> None:
         """Speak for the context that *row* tells of."""
         self.id, self.spec, self.facts = row.id, row.spec, row.facts
         self._driver, self._sandbox = driver, sandbox
+        self._place = Place(sandbox, row.id)
 
     @classmethod
     async def start(cls, driver: AsyncDriver, sandbox: str, spec: ContextSpec) -> Self:
@@ -39,12 +42,9 @@ class AsyncRemoteContext:
         return cls(driver, sandbox, ContextRow(row.id, spec, row.facts))
 
     async def run(self, cell: Cell) -> AsyncGenerator[CellEvent, None]:
-        stream = self._driver.items(contexts.run(self._sandbox, self.id, cell))
-        try:
-            async for event in stream:
-                yield contexts.told(event)
-        finally:
-            await stream.aclose()
+        async with ended(self._driver.cells(self._place, cell)) as events:
+            async for event in events:
+                yield event
 
     async def answer(self, text: str) -> None:
         await self._driver.value(contexts.answer(self._sandbox, self.id, text))
@@ -88,4 +88,5 @@ class AsyncRemoteContext:
         return end_of_context(await self._driver.value(contexts.ended(self._sandbox, self.id)))
 
     async def close(self) -> None:
+        await self._driver.channels.forget(self._sandbox, self.id)
         await self._driver.value(contexts.close(self._sandbox, self.id))

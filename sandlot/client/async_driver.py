@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import AsyncGenerator, AsyncIterable, Optional, TypeVar
 
+from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.errors import ConnectionLost, TimedOut
+from sandlot.contracts.streams import ended
 from sandlot.transport.base import AsyncExchange, AsyncTransport
+from sandlot.wire.flows import contexts
 from sandlot.wire.flows.exchange import Answer, Ask, Flow, Stream, refusal
 
+from .async_channels import AsyncChannels
+from .kept import Place
 from .whole import Whole
 
 Value = TypeVar("Value")
@@ -18,8 +23,9 @@ class AsyncDriver:
     """As Driver, for one event loop."""
 
     def __init__(self, transport: AsyncTransport) -> None:
-        """Drive over *transport*, which stays the caller's to close."""
+        """Drive over *transport*, which `close` closes too."""
         self.transport = transport
+        self.channels = AsyncChannels(transport, self.items)
 
     async def value(self, flow: Flow[Value], content: Optional[AsyncIterable[bytes]] = None) -> Value:
         """As Driver.value."""
@@ -45,6 +51,17 @@ class AsyncDriver:
             except (ConnectionLost, TimedOut):
                 if not items.is_complete:
                     raise
+
+    async def cells(self, place: Place, cell: Cell) -> AsyncGenerator[CellEvent, None]:
+        """As Driver.cells."""
+        async with ended(self.channels.run(place, cell)) as events:
+            async for event in events:
+                yield contexts.told(event)
+
+    async def close(self) -> None:
+        """Close every connection; idempotent."""
+        await self.channels.close()
+        await self.transport.close()
 
     async def _answer(self, ask: Ask, content: Optional[AsyncIterable[bytes]]) -> Answer:
         body = content if ask.has_content else None

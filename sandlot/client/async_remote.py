@@ -68,6 +68,7 @@ class AsyncRemoteBox(Facts):
         raise AssertionError("pauses never end")
 
     async def close(self) -> None:
+        await self._driver.channels.forget(self.id)
         with suppress(NotFound):
             await self._driver.value(sandboxes.delete(self.id))
 

@@ -62,6 +62,7 @@ class AsyncClient:
         return AsyncRemoteBox(self._driver, status)
 
     async def delete(self, sandbox: str) -> None:
+        await self._driver.channels.forget(sandbox)
         await self._driver.value(sandboxes.delete(sandbox))
 
     async def list(self, *, ended: bool = False) -> Tuple[SandboxStatus, ...]:
@@ -69,4 +70,4 @@ class AsyncClient:
 
     async def close(self) -> None:
         """As Client.close."""
-        await self._driver.transport.close()
+        await self._driver.close()

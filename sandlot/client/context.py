@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Generator, Tuple
 
 from sandlot.contracts.cells import Cell, CellEvent
@@ -19,6 +20,7 @@ from sandlot.wire.flows import checkpoints, contexts
 
 from .driver import Driver
 from .facts import end_of_context
+from .kept import Place
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,6 +33,7 @@ class RemoteContext:
         """Speak for the context that *row* tells of."""
         self.id, self.spec, self.facts = row.id, row.spec, row.facts
         self._driver, self._sandbox = driver, sandbox
+        self._place = Place(sandbox, row.id)
 
     @classmethod
     def start(cls, driver: Driver, sandbox: str, spec: ContextSpec) -> Self:
@@ -39,12 +42,8 @@ class RemoteContext:
         return cls(driver, sandbox, ContextRow(row.id, spec, row.facts))
 
     def run(self, cell: Cell) -> Generator[CellEvent, None, None]:
-        stream = self._driver.items(contexts.run(self._sandbox, self.id, cell))
-        try:
-            for event in stream:
-                yield contexts.told(event)
-        finally:
-            stream.close()
+        with closing(self._driver.cells(self._place, cell)) as events:
+            yield from events
 
     def answer(self, text: str) -> None:
         self._driver.value(contexts.answer(self._sandbox, self.id, text))
@@ -88,4 +87,5 @@ class RemoteContext:
         return end_of_context(self._driver.value(contexts.ended(self._sandbox, self.id)))
 
     def close(self) -> None:
+        self._driver.channels.forget(self._sandbox, self.id)
         self._driver.value(contexts.close(self._sandbox, self.id))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Generator, Iterable, Optional, TypeVar
 
+from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.errors import ConnectionLost, TimedOut
 from sandlot.transport.base import SyncExchange, SyncTransport
+from sandlot.wire.flows import contexts
 from sandlot.wire.flows.exchange import Answer, Ask, Flow, Stream, refusal
 
+from .channels import Channels
+from .kept import Place
 from .whole import Whole
 
 Value = TypeVar("Value")
@@ -18,8 +23,9 @@ class Driver:
     """Turns flows into calls; two threads may use one at once."""
 
     def __init__(self, transport: SyncTransport) -> None:
-        """Drive over *transport*, which stays the caller's to close."""
+        """Drive over *transport*, which `close` closes too."""
         self.transport = transport
+        self.channels = Channels(transport, self.items)
 
     def value(self, flow: Flow[Value], content: Optional[Iterable[bytes]] = None) -> Value:
         """What *flow* comes to; *content* is the body it announces."""
@@ -44,6 +50,17 @@ class Driver:
             except (ConnectionLost, TimedOut):
                 if not items.is_complete:
                     raise
+
+    def cells(self, place: Place, cell: Cell) -> Generator[CellEvent, None, None]:
+        """The events of *cell* at *place* as they come; leaving early interrupts it."""
+        with closing(self.channels.run(place, cell)) as events:
+            for event in events:
+                yield contexts.told(event)
+
+    def close(self) -> None:
+        """Close every connection; idempotent."""
+        self.channels.close()
+        self.transport.close()
 
     def _answer(self, ask: Ask, content: Optional[Iterable[bytes]]) -> Answer:
         body = content if ask.has_content else None

@@ -68,6 +68,7 @@ class RemoteBox(Facts):
         raise AssertionError("pauses never end")
 
     def close(self) -> None:
+        self._driver.channels.forget(self.id)
         with suppress(NotFound):
             self._driver.value(sandboxes.delete(self.id))
 

@@ -69,6 +69,7 @@ class Client:
 
     def delete(self, sandbox: str) -> None:
         """As Service.delete."""
+        self._driver.channels.forget(sandbox)
         self._driver.value(sandboxes.delete(sandbox))
 
     def list(self, *, ended: bool = False) -> Tuple[SandboxStatus, ...]:
@@ -77,4 +78,4 @@ class Client:
 
     def close(self) -> None:
         """Close the connections; sandboxes last as long as their leases. Idempotent."""
-        self._driver.transport.close()
+        self._driver.close()

@@ -26,7 +26,7 @@ from sandlot.trees.pack import once
 from sandlot.wire import json_object
 
 from .access import connection_of
-from .bodies import announced
+from .head import head_of
 from .reading import raw_body
 
 Value = TypeVar("Value")
@@ -186,7 +186,7 @@ async def while_there(request: Request, work: Taking) -> None:
     A short body is read first, so that the client's leaving is seen while a program does not take it; a
     long one tells by itself.
     """
-    size = announced(request.scope)
+    size = head_of(request.scope).announced
     if size is None or size > _SHORT:
         await work(raw_body(request))
     else:

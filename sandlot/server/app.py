@@ -13,7 +13,7 @@ from . import control
 from .bodies import Bodies
 from .dialect import Context, Dialect
 from .frame import Frame
-from .gate import Access, Authentication, Doors, Drain
+from .gate import Access, Gate
 from .health import Health
 from .hosts import HostRules
 from .openapi import document
@@ -36,18 +36,14 @@ def layered(
 ) -> ASGIApp:
     """An ASGI application of *routes*. What is refused is refused as far out as can be told."""
     routing = Routing(routes)
-    app: ASGIApp = Bodies(routing, context)
-    app = Authentication(app, context, access)
-    app = Doors(app, context, rules)
-    app = Drain(app, context)
+    gate = Gate(Bodies(routing, context), context, access, rules)
     tellers = {each.prefix: each.tells for each in dialects if each.tells is not None}
-    return Frame(app, context, _templates(routing.routes), tellers)
+    return Frame(gate, context, _templates(routing.routes), tellers)
 
 
 def _routes(dialects: Sequence[Dialect], health: Health) -> list[BaseRoute]:
     routes: list[BaseRoute] = [route for dialect in dialects for route in dialect.routes]
-    routes += control.router(health, cache(lambda: document(routes, dialects))).routes
-    return routes
+    return [*routes, *control.routes(health, cache(lambda: document(control.paths(), dialects)))]
 
 
 def _templates(routes: Sequence[BaseRoute]) -> Mapping[Any, str]:

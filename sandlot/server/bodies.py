@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .dialect import Context
+from .head import head_of
 
 LARGEST_JSON = 4 * 2**20
 STALL_SECONDS = 30.0
@@ -16,16 +17,6 @@ STALL_SECONDS = 30.0
 _SLOWEST = 1024.0
 """Bytes per second that a long body comes with on average, over and above two stalls."""
 _CLOSE = {"Connection": "close"}
-
-
-def announced(scope: Scope) -> int | None:
-    """The size of the body of a request as it says itself; None for one that comes in chunks."""
-    headers = dict(scope["headers"])
-    if b"transfer-encoding" in headers:
-        return None
-    length = headers.get(b"content-length", b"0")
-    # The parser has refused what is no number; a very long one is too large for every purpose.
-    return int(length[:18]) if length.isdigit() else 0
 
 
 class Bodies:
@@ -47,26 +38,21 @@ class _Body:
     """One body: what came of it, and how long that took."""
 
     def __init__(self, scope: Scope, receive: Receive, most: int, stall: float) -> None:
-        kind = dict(scope["headers"]).get(b"content-type", b"").split(b";")[0].strip().lower()
+        head = head_of(scope)
+        kind = (head.last(b"content-type") or b"").partition(b";")[0].strip().lower()
         self._most = min(most, LARGEST_JSON) if kind == b"application/json" else most
-        self._receive = receive
+        self._receive, self._state = receive, scope["state"]
         self._stall = stall
         self._got = 0
         self._waited = 0.0
         self._is_whole = False
-        if (announced(scope) or 0) > self._most:
+        if (head.announced or 0) > self._most:
             raise self._too_large()
 
     async def receive(self) -> Message:
         if self._is_whole:
             return await self._receive()
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(self._stall):
-                message = await self._receive()
-        except TimeoutError:
-            raise HTTPException(408, f"the body stood still for {self._stall:g} s", _CLOSE) from None
-        self._waited += time.monotonic() - began
+        message = await (self._receive() if self._state.get("is_whole") else self._awaited())
         self._got += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
         if self._got > self._most:
@@ -74,6 +60,16 @@ class _Body:
         if not self._is_whole and self._waited > 2 * self._stall + self._got / _SLOWEST:
             raise HTTPException(408, f"the body comes slower than {_SLOWEST:g} bytes per second", _CLOSE)
         return message
+
+    async def _awaited(self) -> Message:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._stall):
+                return await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, f"the body stood still for {self._stall:g} s", _CLOSE) from None
+        finally:
+            self._waited += time.monotonic() - began
 
     def _too_large(self) -> HTTPException:
         return HTTPException(413, f"the body is larger than the {self._most} bytes this route takes", _CLOSE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from sandlot import __version__
 
@@ -18,8 +19,7 @@ from .health import Health
 from .openapi import problems
 
 Document = Callable[[], dict[str, Any]]
-Endpoint = Callable[..., Awaitable[Response]]
-Responses = dict[int | str, dict[str, Any]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Readiness(BaseModel):
@@ -34,17 +34,11 @@ class Readiness(BaseModel):
     isolation: str | None = Field(default=None, description="What that engine gave the program.")
 
 
-_JSON = {"application/json": {"schema": Readiness.model_json_schema()}}
-_READY: Responses = {
-    200: {"description": "Ready.", "content": _JSON},
-    503: {"description": "Not ready.", "content": _JSON},
-}
-_TEXT: Responses = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-_HTML: Responses = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
-_SCHEMA: Responses = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+_OBJECT = {"type": "object"}
+_TEXT = {"type": "string"}
 
 
-def router(health: Health, document: Document) -> APIRouter:
+def routes(health: Health, document: Document) -> list[Route]:
     """The routes; *document* gives the OpenAPI document of the whole server."""
 
     async def readyz(request: Request) -> Response:
@@ -54,34 +48,65 @@ def router(health: Health, document: Document) -> APIRouter:
             about |= {"checks": health.checks(), "version": __version__, **health.proof()}
         return JSONResponse(about, 200 if status == "ready" else 503)
 
-    async def openapi() -> Response:
+    async def openapi(_request: Request) -> Response:
         return JSONResponse(document())
 
-    async def page() -> Response:
+    async def page(_request: Request) -> Response:
         return docs.page(document())
 
-    table: list[tuple[str, Endpoint, str, Responses]] = [
-        ("/healthz", _healthz, "Is it alive?", {**_TEXT, **problems(403)}),
-        ("/readyz", readyz, "Can it do what it is for?", {**_READY, **problems(403)}),
-        ("/metrics", _metrics, "Its counters, for Prometheus", {**_TEXT, **problems(401, 403)}),
-        ("/openapi.json", openapi, "This document", {**_SCHEMA, **problems(401, 403)}),
-        ("/docs", page, "It as a page", {**_HTML, **problems(401, 403)}),
-    ]
-    routes = APIRouter(tags=["server"])
-    for path, endpoint, does, responses in table:
-        routes.add_api_route(
-            path,
-            endpoint,
-            response_model=None,
-            response_class=Response,
-            responses=responses,
-            summary=does,
-            openapi_extra={"security": []} if path in OPEN else None,
-        )
-    return routes
+    table: Mapping[str, Endpoint] = {
+        "/healthz": _healthz,
+        "/readyz": readyz,
+        "/metrics": _metrics,
+        "/openapi.json": openapi,
+        "/docs": page,
+    }
+    return [_route(path, endpoint) for path, endpoint in table.items()]
 
 
-async def _healthz() -> Response:
+def paths() -> dict[str, Any]:
+    """Their OpenAPI path items."""
+    readiness = Readiness.model_json_schema()
+    not_ready = {"503": _content("Not ready.", "application/json", readiness)}
+    return {
+        "/healthz": _item("/healthz", "Is it alive?", ("text/plain", _TEXT)),
+        "/readyz": _item("/readyz", "Can it do what it is for?", ("application/json", readiness), not_ready),
+        "/metrics": _item("/metrics", "Its counters, for Prometheus", ("text/plain", _TEXT)),
+        "/openapi.json": _item("/openapi.json", "This document", ("application/json", _OBJECT)),
+        "/docs": _item("/docs", "It as a page", ("text/html", _TEXT)),
+    }
+
+
+def _item(
+    path: str, summary: str, good: tuple[str, Mapping[str, Any]], more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    refused = problems(403) if path in OPEN else problems(401, 403)
+    operation = {
+        "operationId": f"get{path.strip('/').partition('.')[0].title()}",
+        "summary": summary,
+        "tags": ["server"],
+        "responses": {
+            "200": _content("Done.", *good),
+            **(more or {}),
+            **{str(status): told for status, told in refused.items()},
+        },
+        **({"security": []} if path in OPEN else {}),
+    }
+    return {"get": operation}
+
+
+def _content(description: str, media: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": schema}}}
+
+
+def _route(path: str, endpoint: Endpoint) -> Route:
+    route = Route(path, endpoint, methods=["GET"])
+    # Starlette adds HEAD to GET, of which the document says nothing.
+    route.methods = {"GET"}
+    return route
+
+
+async def _healthz(_request: Request) -> Response:
     return PlainTextResponse("OK")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import Any
 
@@ -25,6 +25,9 @@ _FROM_SOURCE = {
 }
 _log = logging.getLogger(__name__)
 
+
+Description = Callable[[], Mapping[str, Any]]
+"""A part of the document, worked out when somebody asks for it, which few do."""
 
 Teller = Callable[[Exception, Scope, str], Response]
 """Tells an error to who sent the request of a scope, which has that id; see `errors.answer`."""
@@ -50,16 +53,15 @@ class Context:
 class Dialect:
     """A wire format: its routes, and what the document of the API says of them.
 
-    `openapi` maps a path such as `/v1/run` to its OpenAPI 3.1 path item, for routes that FastAPI does not
-    describe itself; `schemas` are what they refer to as `#/components/schemas/...`. Errors of paths that
-    begin with `prefix` (a path counts as if a slash stood at its end) are told by `tells`, those that no
-    route of its raised too.
+    `openapi()` maps a path such as `/v1/run` to its OpenAPI 3.1 path item; `schemas()` are what these refer
+    to as `#/components/schemas/...`. Errors of paths that begin with `prefix` (a path counts as if a slash
+    stood at its end) are told by `tells`, those that no route of its raised too.
     """
 
     name: str
     routes: Sequence[BaseRoute]
-    openapi: Mapping[str, Any] = field(default_factory=dict)
-    schemas: Mapping[str, Any] = field(default_factory=dict)
+    openapi: Description = dict
+    schemas: Description = dict
     prefix: str = ""
     tells: Teller | None = None
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -21,7 +20,7 @@ from . import tracing
 
 CLIENT_CLOSED_REQUEST = 499
 """Nobody reads this status: the client has gone. It marks the access log and the counters."""
-EXPECTED = (SandlotError, HTTPException, RequestValidationError, ClientDisconnect)
+EXPECTED = (SandlotError, HTTPException, ClientDisconnect)
 """What `answer` tells as it is; anything else is a fault of ours."""
 
 # Statuses that no SandlotError has, by the code a client reads.
@@ -51,8 +50,6 @@ def answer(error: Exception, scope: Scope, request_id: str) -> Response:
         return _response(body, problems.headers_of(error))
     if isinstance(error, ClientDisconnect):
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    if isinstance(error, RequestValidationError):
-        return _response(_problem(400, _fields(error), request_id, instance), {})
     if isinstance(error, HTTPException):
         body = _problem(error.status_code, error.detail, request_id, instance)
         return _response(body, error.headers or {})
@@ -80,15 +77,6 @@ def _problem(status: int, detail: str, request_id: str, instance: str) -> dict[s
         instance=instance,
         retryable=status in _RETRIED,
     )
-
-
-def _fields(error: RequestValidationError) -> str:
-    """Which field is wrong and why; never the value, which may be a secret or very long."""
-    told = [
-        f"{'.'.join(str(part) for part in each['loc'])[:100]}: {each['msg'][:200]}"
-        for each in error.errors()[:5]
-    ]
-    return problems.readable("; ".join(told))
 
 
 def _response(body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:

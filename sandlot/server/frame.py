@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import errors, tracing
-from .bodies import announced
 from .dialect import Context, Teller
+from .head import head_of
 from .lifecycle import Phase
 from .metrics import NO_ROUTE
 
@@ -24,12 +24,6 @@ _SHORT = 64 * 1024
 _ENDED = "the server stopped before this was done and has ended what ran: ask another one, or again later"
 _NO_GUESSING = (b"x-content-type-options", b"nosniff")
 _STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start", "websocket.close")
-
-
-def header(scope: Scope, name: bytes) -> bytes | None:
-    """The value of a request's header when it comes exactly once; None otherwise."""
-    values = [value for key, value in scope["headers"] if key == name]
-    return values[0] if len(values) == 1 else None
 
 
 class Frame:
@@ -45,11 +39,11 @@ class Frame:
         self._app = app
         self._context = context
         self._routes = routes
-        self._tellers = tellers
+        self._tellers = tuple(tellers.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = _Exchange(scope, send, self._teller(scope["path"]))
-        scope.setdefault("state", {}).update(
+        scope["state"].update(
             context=self._context, request_id=exchange.request_id, traceparent=exchange.traceparent
         )
         self._context.metrics.began()
@@ -57,7 +51,9 @@ class Frame:
             with self._context.lifecycle.running():
                 await self._answered(exchange, receive)
         finally:
-            self._tell(exchange)
+            # The answer goes out at the end of this turn of the loop: what nobody waits for comes after it.
+            seconds = time.perf_counter() - exchange.began
+            asyncio.get_running_loop().call_soon(self._tell, exchange, seconds)
 
     async def _answered(self, exchange: _Exchange, receive: Receive) -> None:
         try:
@@ -74,11 +70,14 @@ class Frame:
             await exchange.tell(error, receive)
 
     def _teller(self, path: str) -> Teller:
-        found = (tells for prefix, tells in self._tellers.items() if f"{path}/".startswith(prefix))
-        return next(found, errors.answer)
+        ended = f"{path}/"
+        for prefix, tells in self._tellers:
+            if ended.startswith(prefix):
+                return tells
+        return errors.answer
 
-    def _tell(self, exchange: _Exchange) -> None:
-        scope, seconds = exchange.scope, time.perf_counter() - exchange.began
+    def _tell(self, exchange: _Exchange, seconds: float) -> None:
+        scope = exchange.scope
         route = self._routes.get(scope.get("endpoint"), NO_ROUTE)
         method = scope.get("method", "WEBSOCKET")
         self._context.metrics.ended(method, route, exchange.status, seconds)
@@ -109,14 +108,15 @@ class _Exchange:
         self.scope = scope
         self._tells = tells
         self.began = time.perf_counter()
-        self.request_id = tracing.request_id(header(scope, b"x-request-id"))
-        self.traceparent = tracing.traceparent(header(scope, b"traceparent"))
+        head = head_of(scope)
+        self.request_id = tracing.request_id(head.only(b"x-request-id"))
+        self.traceparent = tracing.traceparent(head.only(b"traceparent"))
         self.status = errors.CLIENT_CLOSED_REQUEST
         self.sent = 0
         self.is_started = False
         self.is_whole = False
         # The rest of a short body is soon thrown away; a long one that nobody wants is not waited for.
-        size = announced(scope)
+        size = head.announced
         self._is_unread = size is None or size > _SHORT
         self.is_broken = False
         self._send = send

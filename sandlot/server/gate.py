@@ -15,6 +15,7 @@ from . import keys, peers
 from .access import LOCAL, Caller
 from .connection import Connection
 from .dialect import Context
+from .head import Head, head_of
 from .hosts import HostRules
 from .keyring import KeyRing
 from .lifecycle import Phase
@@ -25,46 +26,6 @@ _SUBPROTOCOL = "sandlot.key."
 _SCHEMES = (b"bearer", b"token")  # the second is what Jupyter's clients say
 _NO_TOKEN = b"token"  # and so they say that they have none
 _IN_QUERY = (b"access_token=", b"api_key=", b"token=", b"key=")
-
-
-class Drain:
-    """ASGI: a server that was told to stop begins nothing new."""
-
-    def __init__(self, app: ASGIApp, context: Context) -> None:
-        """Guard *app*."""
-        self._app = app
-        self._lifecycle = context.lifecycle
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._lifecycle.phase is Phase.DRAINING and scope["path"] not in OPEN:
-            raise HTTPException(
-                503,
-                "the server is stopping: ask another one, or again in some seconds",
-                {"Retry-After": "5", "Connection": "close"},
-            )
-        await self._app(scope, receive, send)
-
-
-class Doors:
-    """ASGI: requests by names that are not ours, and from pages that may not send them, are refused."""
-
-    def __init__(self, app: ASGIApp, context: Context, rules: HostRules) -> None:
-        """Guard *app* by *rules*."""
-        self._app = app
-        self._metrics = context.metrics
-        self._rules = rules
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        host, origin = _once(scope, b"host"), _once(scope, b"origin")
-        is_ours = self._rules.allows_host(host)
-        scope["state"]["is_called_by_name"] = is_ours
-        if scope["path"] not in OPEN and not is_ours:
-            self._metrics.refused("host")
-            raise Forbidden("this server is not called by that name: use --allow-host to add one")
-        if not self._rules.allows_origin(origin, host):
-            self._metrics.refused("origin")
-            raise Forbidden("a page of that origin may not call this server: use --allow-origin to add one")
-        await self._app(scope, receive, send)
 
 
 @dataclass(frozen=True)
@@ -83,36 +44,56 @@ class Access:
         return self.mode == "auto" and self.ring.is_in_use
 
 
-class Authentication:
-    """ASGI: puts the Caller into the request's state, or refuses."""
+class Gate:
+    """ASGI: refuses what is not to reach a route, and puts the Caller into the state of the rest.
 
-    def __init__(self, app: ASGIApp, context: Context, access: Access) -> None:
-        """Guard *app* by *access*."""
+    A server that was told to stop begins nothing new. Requests by names that are not ours, from pages that
+    may not send them, and of callers that nobody knows are refused.
+    """
+
+    def __init__(self, app: ASGIApp, context: Context, access: Access, rules: HostRules) -> None:
+        """Guard *app* by *access* and *rules*."""
         self._app = app
         self._context = context
         self._access = access
+        self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            caller = await self._caller(scope)
-        except Unauthorized:
-            self._context.metrics.refused("key")
-            if scope["path"] not in OPEN:
-                raise
-            caller = _STRANGER
-        except Forbidden:
-            self._context.metrics.refused("peer")
-            if scope["path"] not in OPEN:
-                raise
-            caller = _STRANGER
-        if caller is LOCAL and not scope["state"]["is_called_by_name"]:
+        is_open, head = scope["path"] in OPEN, head_of(scope)
+        if self._context.lifecycle.phase is Phase.DRAINING and not is_open:
+            raise HTTPException(503, _STOPPING, {"Retry-After": "5", "Connection": "close"})
+        is_ours = self._passes_doors(head, is_open=is_open)
+        caller = await self._known(scope, head, is_open=is_open)
+        if caller is LOCAL and not is_ours:
             caller = _STRANGER  # a page can reach us by a name of its own (hosts), but knows no key
         scope["state"]["caller"] = caller
         await self._app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> Caller:
+    def _passes_doors(self, head: Head, *, is_open: bool) -> bool:
+        """Whether it came by a name of ours. Raises Forbidden."""
+        host = head.once(b"host")
+        is_ours = self._rules.allows_host(host)
+        if not (is_ours or is_open):
+            self._context.metrics.refused("host")
+            raise Forbidden("this server is not called by that name: use --allow-host to add one")
+        if not self._rules.allows_origin(head.once(b"origin"), host):
+            self._context.metrics.refused("origin")
+            raise Forbidden("a page of that origin may not call this server: use --allow-origin to add one")
+        return is_ours
+
+    async def _known(self, scope: Scope, head: Head, *, is_open: bool) -> Caller:
+        """Who asks; at an open route everybody may. Raises Unauthorized, Forbidden."""
+        try:
+            return await self._caller(scope, head)
+        except (Unauthorized, Forbidden) as error:
+            self._context.metrics.refused("key" if isinstance(error, Unauthorized) else "peer")
+            if not is_open:
+                raise
+            return _STRANGER
+
+    async def _caller(self, scope: Scope, head: Head) -> Caller:
         _refuse_keys_in_query(scope["query_string"])
-        token = _token(scope)
+        token = _token(scope, head)
         if token is None:
             if self._access.needs_key:
                 raise Unauthorized(_WANTED)
@@ -133,22 +114,24 @@ class Authentication:
             )
 
 
+_STOPPING = "the server is stopping: ask another one, or again in some seconds"
 _WANTED = "a valid key is wanted: send `Authorization: Bearer sl_...` (sandlot key create makes one)"
 _STRANGER = Caller("", frozenset(), None, is_local=False)
 
 
 def _refuse_keys_in_query(query: bytes) -> None:
     """Queries end up in logs and histories, so a key there is burnt: it is refused even if it is right."""
+    if not query:
+        return
     if any(part.startswith(_IN_QUERY) for part in query.lower().split(b"&")) or keys.ANYWHERE.search(
         unquote_to_bytes(query)
     ):
         raise Unauthorized("a key never stands in a query: send it as `Authorization: Bearer sl_...`")
 
 
-def _token(scope: Scope) -> str | None:
+def _token(scope: Scope, head: Head) -> str | None:
     """The credential that came, right or wrong; None when none did. Raises Unauthorized for a strange one."""
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
-    values = [value for value in values if value.strip().lower() != _NO_TOKEN]
+    values = [value for value in head.every(b"authorization") if value.strip().lower() != _NO_TOKEN]
     named = [name for name in scope.get("subprotocols", ()) if name.startswith(_SUBPROTOCOL)]
     if not values and not named:
         return None
@@ -160,11 +143,3 @@ def _token(scope: Scope) -> str | None:
     if scheme.lower() not in _SCHEMES:
         raise Unauthorized(_WANTED)
     return str(token.strip().decode("latin-1"))
-
-
-def _once(scope: Scope, name: bytes) -> str | None:
-    """A header that may come once; one that comes more often is no name we know."""
-    values = [value for key, value in scope["headers"] if key == name]
-    if not values:
-        return None
-    return str(values[0].decode("latin-1")) if len(values) == 1 else ""

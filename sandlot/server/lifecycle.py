@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from sandlot.contracts.engine import Box
@@ -89,16 +88,9 @@ class Lifecycle:
         if self._service is not None:
             await self._service.close()
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Count the current task as a request while the block lasts."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a request is answered by a task of its own
-        self._requests.add(task)
-        try:
-            yield
-        finally:
-            self._requests.discard(task)
+    def running(self) -> Running:
+        """Count the current task as a request while a block lasts."""
+        return Running(self._requests)
 
     async def finish(self, grace: float, hurry: asyncio.Event) -> int:
         """Wait until no request runs, for *grace* seconds or until *hurry*; then end the rest, and count it.
@@ -121,3 +113,21 @@ class Lifecycle:
         if doomed:
             await asyncio.wait(doomed, timeout=_CLEANUP)
         return len(doomed)
+
+
+class Running:
+    """The current task, for the length of a block one of those that answer requests."""
+
+    __slots__ = ("_requests", "_task")
+
+    def __init__(self, requests: set[asyncio.Task[object]]) -> None:
+        """Made by Lifecycle.running."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a request is answered by a task of its own
+        self._requests, self._task = requests, task
+
+    def __enter__(self) -> None:
+        self._requests.add(self._task)
+
+    def __exit__(self, *_why: object) -> None:
+        self._requests.discard(self._task)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import functools
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import prometheus_client
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     Metric,
     SummaryMetricFamily,
 )
@@ -31,21 +35,9 @@ class Metrics:
     def __init__(self) -> None:
         """Begin at nothing."""
         self.registry = CollectorRegistry()
-        labels = ("method", "route", "status")
-        self._requests = Counter(
-            "sandlot_http_requests", "Requests answered.", labels, registry=self.registry
-        )
-        self._seconds = Histogram(
-            "sandlot_http_request_seconds",
-            "Time from a request's head to the end of its answer.",
-            ("method", "route"),
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        # Their own look-up of labels takes a lock and makes a text of each.
-        self._of = functools.cache(self._counted)
-        self._open = Gauge("sandlot_http_requests_open", "Requests being answered.", registry=self.registry)
-        self._refused = Counter(
+        self._answered = _Answered()
+        self.registry.register(self._answered)
+        self._refused = prometheus_client.Counter(
             "sandlot_http_refused", "Requests refused before a route.", ("why",), registry=self.registry
         )
         self._lag = Gauge(
@@ -56,18 +48,13 @@ class Metrics:
 
     def began(self) -> None:
         """A request came."""
-        self._open.inc()
+        self._answered.open += 1
 
     def ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """It was answered with *status* by the route of template *route*, after *seconds*."""
         method = method if method in _METHODS else "OTHER"
-        self._open.dec()
-        requests, durations = self._of(method, route, f"{status // 100}xx")
-        requests.inc()
-        durations.observe(seconds)
-
-    def _counted(self, method: str, route: str, status: str) -> tuple[Counter, Histogram]:
-        return self._requests.labels(method, route, status), self._seconds.labels(method, route)
+        self._answered.open -= 1
+        self._answered.count(method, route, status // 100, seconds)
 
     def refused(self, why: str) -> None:
         """A request was refused by the rule called *why*."""
@@ -88,6 +75,53 @@ class Metrics:
     def text(self) -> tuple[bytes, str]:
         """Everything in Prometheus' text format, and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+class _Durations:
+    """How often what took how long, by the first of _BUCKETS that holds it; the last is for the rest."""
+
+    __slots__ = ("counts", "seconds")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_BUCKETS) + 1)
+        self.seconds = 0.0
+
+
+class _Answered(Collector):
+    """The requests. Plain numbers, for prometheus_client's own counters take a lock for each of them."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        self._requests: Counter[tuple[str, str, int]] = Counter()
+        self._durations: defaultdict[tuple[str, str], _Durations] = defaultdict(_Durations)
+
+    def count(self, method: str, route: str, kind: int, seconds: float) -> None:
+        self._requests[method, route, kind] += 1
+        durations = self._durations[method, route]
+        durations.counts[bisect_left(_BUCKETS, seconds)] += 1
+        durations.seconds += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "sandlot_http_requests", "Requests answered.", labels=["method", "route", "status"]
+        )
+        for (method, route, kind), count in self._requests.items():
+            requests.add_metric([method, route, f"{kind}xx"], count)
+        yield requests
+        yield self._histogram()
+        yield GaugeMetricFamily("sandlot_http_requests_open", "Requests being answered.", self.open)
+
+    def _histogram(self) -> Metric:
+        found = HistogramMetricFamily(
+            "sandlot_http_request_seconds",
+            "Time from a request's head to the end of its answer.",
+            labels=["method", "route"],
+        )
+        bounds = [*(repr(float(bound)) for bound in _BUCKETS), "+Inf"]
+        for labels, durations in self._durations.items():
+            buckets = list(zip(bounds, accumulate(durations.counts), strict=True))
+            found.add_metric(labels, buckets, durations.seconds)
+        return found
 
 
 class _Population(Collector):

@@ -1,12 +1,9 @@
-"""The document of the API: FastAPI's description of its routes, and the dialects' of theirs (pure)."""
+"""The document of the API: what the dialects, and the server itself, say of their routes (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-from fastapi.openapi.utils import get_openapi
-from starlette.routing import BaseRoute
 
 from sandlot import __version__
 
@@ -56,21 +53,21 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _WHY.get(status, "An error."), "content": content} for status in statuses}
 
 
-def document(routes: Sequence[BaseRoute], dialects: Iterable[Dialect]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of a server with *routes*, those of *dialects* among them."""
-    whole = get_openapi(
-        title="sandlot",
-        version=__version__,
-        summary="Runs code nobody has read yet, behind the strongest walls the machine offers.",
-        routes=routes,
-    )
-    components = whole.setdefault("components", {})
-    schemas = components.setdefault("schemas", {})
-    schemas["Problem"] = dict(PROBLEM)
+def document(own: Mapping[str, Any], dialects: Iterable[Dialect]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of a server with the path items *own* and those of *dialects*."""
+    paths, schemas = dict(own), {"Problem": dict(PROBLEM)}
     for dialect in dialects:
-        whole["paths"].update(dialect.openapi)
-        schemas.update(dialect.schemas)
-    components["securitySchemes"] = _SCHEME
-    # A key or, for callers of the same machine where there is no key yet, none.
-    whole["security"] = [{"key": []}, {}]
-    return whole
+        paths.update(dialect.openapi())
+        schemas.update(dialect.schemas())
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "sandlot",
+            "summary": "Runs code nobody has read yet, behind the strongest walls the machine offers.",
+            "version": __version__,
+        },
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": _SCHEME},
+        # A key or, for callers of the same machine where there is no key yet, none.
+        "security": [{"key": []}, {}],
+    }

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import http
-from collections.abc import Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -24,6 +23,7 @@ from sandlot.contracts.errors import PoolExhausted
 
 from . import errors
 from .connection import Connection
+from .head import Head
 
 LARGEST_HEAD = 64 * 1024
 # Requests sent before the one ahead of them is answered: each waits as an object fifty times its size.
@@ -32,14 +32,14 @@ _LARGEST_OVERHEAD = 64 * 1024
 _OVERHEAD_PER_BYTE = 8  # a body in chunks of one byte is five times its size
 
 
-def fault_in(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+def fault_in(version: str, target: bytes, head: Head) -> str | None:
     """Why a head is none that servers and proxies read in one way (RFC 9112); None when it is sound.
 
     The parser has refused what cannot be read at all, and lengths that contradict each other.
     """
-    hosts = [value for name, value in headers if name == b"host"]
-    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
-    lengths = [value.strip() for name, value in headers if name == b"content-length"]
+    hosts = head.every(b"host")
+    codings = [value.strip().lower() for value in head.every(b"transfer-encoding")]
+    lengths = [value.strip() for value in head.every(b"content-length")]
     if version not in ("1.0", "1.1"):
         return "HTTP/1.1 is spoken here"
     if len(hosts) != 1 and (hosts or version == "1.1"):
@@ -48,14 +48,14 @@ def fault_in(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]
         return "the transfer coding chunked is the only one that is understood"
     if not target.startswith((b"/", b"*")) and _authority(target) != b"".join(hosts).lower():
         return "the target and the header Host name different servers"
-    if _opens_websocket(headers) and (codings or lengths not in ([], [b"0"])):
+    if _opens_websocket(head) and (codings or lengths not in ([], [b"0"])):
         # Whoever speaks WebSocket would wait for that body for ever: the parser has it.
         return "the handshake of a WebSocket has no body"
     return None
 
 
-def _opens_websocket(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"upgrade" and value.strip().lower() == b"websocket" for name, value in headers)
+def _opens_websocket(head: Head) -> bool:
+    return any(value.strip().lower() == b"websocket" for value in head.every(b"upgrade"))
 
 
 def _authority(target: bytes) -> bytes:
@@ -109,6 +109,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         lingering: Any = _Lingering(transport, self)
+        self._lingering: _Lingering = lingering
         super().connection_made(lingering)
         self._connection = Connection(transport.get_extra_info("socket"))
         self.app_state = {**self.app_state, "connection": self._connection}
@@ -122,13 +123,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused or self.transport.is_closing():
             return
-        if self._in_head and self._head_timer is None and self._is_idle:
-            self._await_head()
         heads, was_in_head, body_bytes = self._heads, self._in_head, self._body_bytes
         super().data_received(data)
         if self._heads != heads:
             return
         if self._in_head and was_in_head:
+            # Most heads come whole: only for one that did not is there anything to wait for.
+            if self._head_timer is None and self._is_idle and not self._is_refused:
+                self._await_head()
             self._head_bytes += len(data)
             if self._head_bytes > LARGEST_HEAD:
                 self._refuse_head()
@@ -151,11 +153,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._is_refused = True
             self.transport.abort()
             return
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > LARGEST_HEAD:
+        head = self.scope["state"]["head"] = Head(self.headers)
+        if len(self.url) + head.size > LARGEST_HEAD:
             self._refuse_head()
             return
-        fault = fault_in(self.parser.get_http_version(), self.url, self.headers)
+        fault = fault_in(self.parser.get_http_version(), self.url, head)
         if fault is not None:
             self._refuse(400, fault)
             return
@@ -170,9 +172,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_head = True
         if not self._is_refused:
+            self.scope["state"]["is_whole"] = True  # nothing of the body is waited for (bodies)
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        self._lingering.flush()
         super().on_response_complete()
         if self.has_unread_request:
             self.loop.call_later(self.linger_seconds, self._give_up_unread, self._heads)
@@ -235,12 +239,17 @@ class GuardedProtocol(HttpToolsProtocol):
 
 
 class _Lingering:
-    """A transport whose `close` first lets the client read the answer."""
+    """A transport whose `close` first lets the client read the answer.
+
+    The head of an answer of known length waits for its body, so that the two are one packet.
+    """
 
     def __init__(self, transport: asyncio.Transport, protocol: GuardedProtocol) -> None:
         self._transport = transport
         self._protocol = protocol
         self._is_closing = False
+        self._begun: RequestResponseCycle | None = None
+        self._head = b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -248,7 +257,23 @@ class _Lingering:
     def is_closing(self) -> bool:
         return self._is_closing or self._transport.is_closing()
 
+    def write(self, data: bytes) -> None:
+        cycle: RequestResponseCycle | None = self._protocol.cycle
+        if cycle is not self._begun and cycle is not None and cycle.response_started:
+            self._begun = cycle
+            if cycle.expected_content_length:
+                self._head = data
+                return
+        head, self._head = self._head, b""
+        self._transport.write(head + data if head else data)
+
+    def flush(self) -> None:
+        """Send a head that has no body."""
+        if self._head:
+            self.write(b"")
+
     def close(self) -> None:
+        self.flush()
         if self.is_closing():
             return
         if not (self._protocol.has_unread_request and self._transport.can_write_eof()):

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from sandlot.contracts.command import Command
 from sandlot.wire.fields import object_from
 
+from .head import head_of
 from .query import Query
 
 _SHORT = 65_536  # is parsed at once; what is longer holds up nobody else
@@ -25,7 +26,8 @@ def query_of(request: Request) -> Query:
 
 async def json_body(request: Request) -> dict[str, Any]:
     """The JSON object in the body. Raises InvalidSpec, and HTTPException for another type (415)."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    told = head_of(request.scope).every(b"content-type")
+    media = told[0].decode("latin-1").partition(";")[0].strip().lower() if told else ""
     if media != "application/json":
         raise HTTPException(415, f"the body must be application/json, not {media[:80] or 'without a type'!r}")
     body = await _whole_body(request)
@@ -56,5 +58,5 @@ async def raw_body(request: Request) -> AsyncIterator[bytes]:
 
 def traced(request: Request, command: Command) -> Command:
     """*command*, told the trace that the request says it belongs to (W3C Trace Context), as TRACEPARENT."""
-    trace = request.state.traceparent
+    trace = request.scope["state"]["traceparent"]
     return command if trace is None else replace(command, env={"TRACEPARENT": trace, **command.env})

@@ -1,75 +1,77 @@
-"""Which route answers a request, and what surrounds it there."""
+"""Which route answers a request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, Route, WebSocketRoute, compile_path
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
 
+Shape = tuple[int, str]
+"""How many slashes a path has, and what follows the last of them."""
 _PLAIN = (Route, WebSocketRoute)
-_SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+_PARAMETER = "{}"
+_ANY = (-1, _PARAMETER)
 
 
 class Routing:
     """ASGI: gives a request to the first route that takes it. Every error is raised, 404 and 405 too.
 
-    Starlette's own routes need nothing of what FastAPI lays around a request, which costs as much as all the
-    rest of it: they are asked first, and what none of them knows goes to those that FastAPI describes.
+    Only those are asked that fit the number of a path's segments and the last of these.
     """
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
-        """Over *routes* of both kinds."""
-        self._plain = [route for route in routes if type(route) in _PLAIN]
-        self._described = _described([route for route in routes if type(route) not in _PLAIN])
-        self.routes: Sequence[BaseRoute] = [*self._plain, *self._described.routes]
+        """Over *routes* of any kind."""
+        self.routes: Sequence[BaseRoute] = list(routes)
+        self._by_shape = _by_shape(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_known = False
-        for route in self._plain:
+        known: list[BaseRoute] = []
+        for route in self._may_take(scope["path"]):
             match, about = route.matches(scope)
             if match is Match.FULL:
                 scope.update(about)
                 await route.handle(scope, receive, send)
                 return
-            is_known = is_known or match is Match.PARTIAL
-        if is_known:
-            raise _method_not_allowed(self._plain, scope)
-        await self._described(scope, receive, send)
+            if match is Match.PARTIAL:
+                known.append(route)
+        if known:
+            raise _method_not_allowed(known)
+        raise HTTPException(404)
+
+    def _may_take(self, path: str) -> Sequence[BaseRoute]:
+        """The routes worth asking about *path*."""
+        count, last = _shape(path)
+        found = self._by_shape.get((count, last)) or self._by_shape.get((count, _PARAMETER))
+        return self._by_shape[_ANY] if found is None else found
 
 
-def _described(routes: Sequence[BaseRoute]) -> FastAPI:
-    application = FastAPI(
-        routes=list(routes),
-        openapi_url=None,
-        redirect_slashes=False,
-        telemetry=_SILENT,
-        exception_handlers=dict.fromkeys((HTTPException, RequestValidationError, Exception), _pass_on),
-    )
-    application.router.default = _nowhere
-    return application
+def _by_shape(routes: Sequence[BaseRoute]) -> Mapping[Shape, Sequence[BaseRoute]]:
+    """The *routes* that may take a path, in their order, by its shape: those that take any under _ANY."""
+    shapes = {_shape_of(route) for route in routes} | {_ANY}
+    return {shape: [route for route in routes if _may_take(_shape_of(route), shape)] for shape in shapes}
 
 
-async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """What answers where no route does: Starlette's own would close a WebSocket's handshake with 403."""
-    raise HTTPException(404)
+def _may_take(shape: Shape, path: Shape) -> bool:
+    return shape in (path, (path[0], _PARAMETER), _ANY)
 
 
-async def _pass_on(request: Request | WebSocket, error: Exception) -> NoReturn:
-    """Raise *error* to the frame, which answers with it, instead of FastAPI's own answer."""
-    if isinstance(error, HTTPException) and error.status_code == 405:
-        raise _method_not_allowed(request.app.routes, request.scope)
-    raise error
+def _shape_of(route: BaseRoute) -> Shape:
+    # A parameter may hold slashes, and a dialect may have a pattern of its own in the place of its path's.
+    if not isinstance(route, _PLAIN) or type(route) not in _PLAIN:
+        return _ANY
+    if ":" in route.path or route.path_regex != compile_path(route.path)[0]:
+        return _ANY
+    count, last = _shape(route.path)
+    return count, _PARAMETER if last.startswith("{") else last
 
 
-def _method_not_allowed(routes: Sequence[BaseRoute], scope: Scope) -> HTTPException:
-    """With the methods of all routes of a path (RFC 9110, section 15.5.6); one of them only knows its own."""
-    matching = [route for route in routes if route.matches(dict(scope))[0] is not Match.NONE]
-    methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
+def _shape(path: str) -> Shape:
+    return path.count("/"), path.rpartition("/")[2]
+
+
+def _method_not_allowed(routes: Sequence[BaseRoute]) -> HTTPException:
+    """With the methods of all *routes* of a path (RFC 9110, section 15.5.6), each of which knows its own."""
+    methods = {method for route in routes for method in getattr(route, "methods", None) or ()}
     return HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})

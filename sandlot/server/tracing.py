@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # https://www.w3.org/TR/trace-context-1/#traceparent-header-field-values; later versions may append fields.
@@ -15,7 +15,7 @@ def request_id(given: bytes | None) -> str:
     """The request's own name when it is one, else a new one of 16 bytes at random."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode("ascii")
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def traceparent(given: bytes | None) -> str | None:

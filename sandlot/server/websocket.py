@@ -11,6 +11,9 @@ from .protocol import plain_refusal
 
 _MOST_PIECES = 1024
 """Frames of one message. Empty ones cost memory here and do not count towards its size."""
+_SHORT = 4096
+_MOST_WAITING = 16
+"""Messages of at most _SHORT bytes that may wait to be taken before nothing more is read."""
 _LOST = 1006
 _LINGER = 15.0
 """Seconds a client has to read the rest once nothing more comes; the closing handshake may take 10."""
@@ -41,6 +44,17 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         if self._lingering is not None:
             self._lingering.cancel()
+
+    def send_receive_event_to_app(self) -> None:
+        # Uvicorn stops reading after each message, and starts again when it is taken: two system calls each.
+        was_paused, self.read_paused = self.read_paused, True
+        size = sum(map(len, self.frames))
+        super().send_receive_event_to_app()
+        self.read_paused = was_paused
+        if not (was_paused or self.close_sent):
+            self.read_paused = size > _SHORT or self.queue.qsize() >= _MOST_WAITING
+            if self.read_paused:
+                self.transport.pause_reading()
 
     def handle_cont(self, event: Frame) -> None:
         super().handle_cont(event)

@@ -228,6 +228,9 @@ class SocketTalk:
     async def send_text(self, text: str) -> None:
         await self._waiting.drive(self._talk.send(text))
 
+    def stands(self) -> bool:
+        return self._talk.stands()
+
     async def ping(self) -> None:
         await self._waiting.drive(self._talk.ping())
 

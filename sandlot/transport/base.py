@@ -53,6 +53,12 @@ class SyncWebSocket(Protocol):
     def send_text(self, text: str) -> None:
         """Send one text message of at most 1 MiB."""
 
+    def stands(self) -> bool:
+        """Whether neither side has closed it, by what has come so far. Nobody may receive meanwhile.
+
+        What the server asked by pings is answered. True is no promise: a network tells its end late.
+        """
+
     def ping(self) -> None:
         """Ask for a sign of life, so that nobody on the way takes a quiet connection for a dead one."""
 
@@ -121,6 +127,9 @@ class AsyncWebSocket(Protocol):
 
     async def send_text(self, text: str) -> None:
         """As SyncWebSocket.send_text."""
+
+    def stands(self) -> bool:
+        """As SyncWebSocket.stands."""
 
     async def ping(self) -> None:
         """As SyncWebSocket.ping."""

@@ -148,6 +148,9 @@ class SocketTalk:
     def send_text(self, text: str) -> None:
         drive(self._talk.send(text))
 
+    def stands(self) -> bool:
+        return self._talk.stands()
+
     def ping(self) -> None:
         drive(self._talk.ping())
 

@@ -67,6 +67,16 @@ class Talk:
             self._queue(message)
             yield from self._flush(None)
 
+    def stands(self) -> bool:
+        """Whether neither side has closed it, by what has come; pings among it are answered."""
+        with self._held():
+            try:
+                while not self._is_over and self._listen():
+                    continue
+            except ConnectionLost:
+                return False
+            return not self._is_over
+
     def ping(self) -> Flow[None]:
         """Ask the server for a sign of life; what it answers is not told. Raises ConnectionLost."""
         if self._has_said_goodbye or self._is_over or len(self._unsent) >= _MOST_WAITING:

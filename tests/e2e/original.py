@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from tests.e2e.interpreters import find
+from tests.e2e.interpreters import installed
 
 COMMANDS = {"2.0.0": "noxrc", "1.0.0": "noxrunner"}
 """The console script each version installs."""
@@ -36,15 +33,7 @@ class Original:
 
 def install(version: str, folder: Path) -> Original:
     """The original of *version* in a new venv at *folder*; skips the test where that cannot be had."""
-    interpreter = find(_PYTHON)
-    if interpreter is None:
-        pytest.skip(f"no Python {_PYTHON} on PATH, of pyenv or of uv")
-    subprocess.run([interpreter, "-I", "-m", "venv", folder], check=True, capture_output=True)
-    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check", "install"]
-    installed = subprocess.run([*pip, f"noxrunner=={version}"], capture_output=True, text=True, check=False)
-    if installed.returncode:
-        pytest.skip(f"noxrunner {version} cannot be fetched: {installed.stderr.strip()[-200:]}")
-    return Original(version, folder / "bin")
+    return Original(version, installed(folder, _PYTHON, (f"noxrunner=={version}",)).parent)
 
 
 def clean_variables() -> dict[str, str]:

@@ -7,9 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.e2e.interpreters import find
+from tests.e2e.interpreters import installed
 from tests.e2e.original import clean_variables
 
 _PYTHON = "3.11"
@@ -43,16 +41,7 @@ asyncio.run(main())
 
 def install(folder: Path) -> Path:
     """The Python of a new venv at *folder* that holds the original; skips where that cannot be had."""
-    interpreter = find(_PYTHON)
-    if interpreter is None:
-        pytest.skip(f"no Python {_PYTHON} on PATH, of pyenv or of uv")
-    subprocess.run([interpreter, "-I", "-m", "venv", folder], check=True, capture_output=True)
-    python = folder / "bin" / "python"
-    pip = [str(python), "-I", "-m", "pip", "--disable-pip-version-check", "install", "--only-binary", ":all:"]
-    installed = subprocess.run([*pip, _PACKAGE], capture_output=True, text=True, check=False)
-    if installed.returncode:
-        pytest.skip(f"{_PACKAGE} cannot be fetched: {installed.stderr.strip()[-200:]}")
-    return python
+    return installed(folder, _PYTHON, (_PACKAGE,))
 
 
 def asked(

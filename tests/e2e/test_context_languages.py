@@ -44,7 +44,8 @@ async def speak(context: Context) -> None:
     assert (found.status, found.execution_count, found.stdout) == (CellStatus.ERROR, 2, "4\n/tmp\n")
     assert "echo" in (await context.complete("ech", 3)).matches
     assert [each.code for each in await context.history(1)] == ["echo $kept; pwd; false"]
-    events = context.run(Cell("echo on; sleep 60", timeout=LONG))
+    # Said by the child that sleeps: one that bash is about to start may miss what interrupts bash.
+    events = context.run(Cell("sh -c 'echo on; exec sleep 60'", timeout=LONG))
     await until(events, Streamed)
     await context.interrupt()
     assert cast("Finished", await until(events, Finished)).status is CellStatus.INTERRUPTED

@@ -79,6 +79,60 @@ def test_magics_and_shell_lines_work(drive: Any) -> None:
     drive(story)
 
 
+# Every text of up to three of these is transformed as IPython transforms it.
+_ALIKE = r"""
+import itertools
+from IPython.core.inputtransformer2 import TransformerManager
+ours, theirs = get_ipython().input_transformer_manager, TransformerManager()
+pieces = ("", "a = 1", "f(1)", "\n", " ", "    b", "\r\n", "\f", "%", "%%x", "!ls", "x?", "a=%t", "a=!t")
+pieces += (">>> a", "... b", "In [1]: a", "   ...: b", "'", '\"\"\"', ",f a", ";f a", "/f a", "(", "\\\n")
+texts = {"".join(each) for count in (1, 2, 3) for each in itertools.product(pieces, repeat=count)}
+odd = [text for text in sorted(texts) if ours.transform_cell(text) != theirs.transform_cell(text)]
+print(len(texts) > 10_000, odd[:3])
+"""
+_ADDED = """
+get_ipython().input_transformers_post.append(lambda lines: [line.replace("cheese", "1") for line in lines])
+"""
+
+
+def test_cells_are_transformed_as_ipython_does(drive: Any) -> None:
+    async def story(context: Context) -> None:
+        assert (await told(context, _ALIKE)).stdout == "True []\n"
+        assert (await told(context, _ADDED)).ok
+        assert (await told(context, "cheese + 1")).text == "2"
+        assert (await told(context, "import asyncio\nawait asyncio.sleep(0, 5)")).text == "5"
+        assert (await told(context, "[each async for each in asyncio.sleep]")).error is not None
+        assert (await told(context, "print('await', 'async')")).stdout == "await async\n"
+
+    drive(story)
+
+
+def test_what_cells_write_is_kept_by_the_client_only(drive: Any) -> None:
+    async def story(context: Context) -> None:
+        assert (await told(context, "print('x' * 9)")).ok
+        kept = await told(context, "'xxxxxxxxx' in repr(dict(get_ipython().history_manager.outputs))")
+        assert kept.text == "False"
+
+    drive(story)
+
+
+def test_a_context_shows_nothing_of_the_cells_that_its_shell_was_rehearsed_with(drive: Any) -> None:
+    fresh = (
+        "import linecache, sys\n"
+        "print(len(In), Out, repr(_), repr(__), get_ipython().execution_count, '_1' in globals(), _i == '')\n"
+        "print(len([name for name in linecache.cache if name.startswith('<ipython')]))\n"
+        "print(get_ipython().last_execution_result, sys.displayhook.__class__.__name__)"
+    )
+
+    async def story(context: Context) -> None:
+        found = await told(context, fresh)
+        assert found.stdout == "2 {} '' '' 2 False True\n1\nNone ResultHook\n", found
+        assert (await told(context, "6 * 7")).text == "42"
+        assert (await told(context, "_, Out, _2")).text == "(42, {2: 42}, 42)"
+
+    drive(story)
+
+
 def test_displays_are_those_of_ipython(drive: Any) -> None:
     async def story(context: Context) -> None:
         shown = await told(

@@ -167,7 +167,8 @@ def test_an_interrupt_ends_it_at_once_and_keeps_the_state(call: Calls, mine: str
     with call.begun(
         "POST", f"{mine}/run", {"code": f"kept = 5\nprint('now')\n{code}"}, Accept=NDJSON
     ) as answer:
-        assert [one_event(answer)["event"] for _ in range(2)] == ["begun", "stdout"]
+        first = [one_event(answer) for _ in range(2)]
+        assert [each["event"] for each in first] == ["begun", "stdout"], first
         begun = time.monotonic()
         assert call("POST", f"{mine}/interrupt").status == 204
         *before, end = to_end(answer)

@@ -9,7 +9,11 @@ import pytest
 
 from tests.e2e import notebooks
 
-pytestmark = pytest.mark.engine
+pytestmark = [
+    pytest.mark.engine,
+    # A client of the suite may be gone before the thread that is its heartbeat has begun.
+    pytest.mark.filterwarnings("ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

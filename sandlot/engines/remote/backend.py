@@ -62,7 +62,7 @@ class Backend:
         if self._busy:
             await asyncio.wait(self._busy)
         endings = await asyncio.gather(*(each.close() for each in self._tenures), return_exceptions=True)
-        await self._driver.transport.close()
+        await self._driver.close()
         for ending in endings:
             if isinstance(ending, SandlotError):
                 raise ending

@@ -118,6 +118,7 @@ class ServerBox(AsyncRemoteBox):
         try:
             for terminal in tuple(self._terminals):
                 await terminal.close()
+            await self._driver.channels.forget(self.id)
         finally:
             await self._tenure.close()
 

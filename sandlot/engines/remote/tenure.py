@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from sandlot.client.async_driver import AsyncDriver
 from sandlot.client.facts import gone, pauses
+from sandlot.client.kept import Place
+from sandlot.contracts.cells import Cell, CellEvent
 from sandlot.contracts.errors import BoxDied, NotFound, SandlotError
 from sandlot.contracts.lease import Ending, EndReason
 from sandlot.wire.flows.exchange import Flow, Stream
@@ -142,6 +144,7 @@ class HeldDriver(AsyncDriver):
     def __init__(self, driver: AsyncDriver, tenure: Tenure) -> None:
         """Drive over the transport of *driver* as long as *tenure* lasts."""
         super().__init__(driver.transport)
+        self.channels = driver.channels  # which end with that
         self._tenure = tenure
 
     async def value(self, flow: Flow[Value], content: AsyncIterable[bytes] | None = None) -> Value:
@@ -160,6 +163,17 @@ class HeldDriver(AsyncDriver):
             async with aclosing(super().items(stream)) as items:
                 async for item in items:
                     yield item
+        except NotFound:
+            await self._tenure.check()
+            raise
+
+    async def cells(self, place: Place, cell: Cell) -> AsyncGenerator[CellEvent, None]:
+        """As AsyncDriver.cells."""
+        self._tenure.demand()
+        try:
+            async with aclosing(super().cells(place, cell)) as events:
+                async for event in events:
+                    yield event
         except NotFound:
             await self._tenure.check()
             raise

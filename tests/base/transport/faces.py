@@ -81,6 +81,9 @@ class _WebSocket:
     def send_text(self, text: str) -> None:
         self._loop.run_until_complete(self._socket.send_text(text))
 
+    def stands(self) -> bool:
+        return self._socket.stands()
+
     def ping(self) -> None:
         self._loop.run_until_complete(self._socket.ping())
 

@@ -14,7 +14,7 @@ from sandlot.transport.stream import Stream
 from sandlot.transport.sync import drive
 from sandlot.transport.talk import Talk
 from sandlot.transport.waiting import Flow, Ready, Want
-from sandlot.wire.websocket import Ping
+from sandlot.wire.websocket import Close, Ping
 
 
 @pytest.fixture
@@ -71,3 +71,23 @@ def test_who_receives_is_told_what_the_sender_met(ends: Tuple[Talk, socket.socke
             drive(talk.receive(5))
     drive(talk.close())
     assert drive(talk.receive(5)) is None
+
+
+def test_a_quiet_connection_stands_until_either_side_ends_it(ends: Tuple[Talk, socket.socket]) -> None:
+    talk, server = ends
+    assert talk.stands()
+    server.sendall(frame(Ping(b"there?")) + frame("kept"))
+    assert talk.stands()
+    assert server.recv(100)[:2] == bytes([0x8A, 0x80 | len(b"there?")])  # a pong (RFC 6455, 5.2)
+    assert drive(talk.receive(5)) == "kept"
+    server.sendall(frame(Close(1001)))
+    assert not talk.stands()
+    assert talk.ending == Close(1001)
+
+
+def test_a_connection_that_broke_does_not_stand(ends: Tuple[Talk, socket.socket]) -> None:
+    talk, server = ends
+    server.close()
+    assert not talk.stands()
+    with pytest.raises(ConnectionLost):
+        drive(talk.send("x"))

@@ -107,7 +107,7 @@ def test_cells_are_measured_in_an_environment_that_has_ipython(monkeypatch: pyte
     assert failed(shown) == {}
     assert shown["skipped"] == []
     ours = {each["series"]: each for each in shown["results"] if not each["baseline"]}
-    assert list(ours) == ["cell", "context", "cells", "context-memory"]
+    assert list(ours) == ["cell", "context", "context-back-to-back", "cells", "context-memory"]
     assert ours["cells"]["figures"]["perSecond"] > 0
     assert ours["context-memory"]["figures"]["privateMiBEach"] > 0.1
     if kernels.is_here():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.routing import WebSocketRoute
 
 from sandlot.server.dialect import Context, Dialect
@@ -82,4 +84,5 @@ def routes_within(context: Context, sandbox: str) -> Dialect:
 def _dialect(kernels: Kernels) -> Dialect:
     table = operations(Endpoints(kernels))
     channels = WebSocketRoute(_KERNEL + "/channels", Channels(kernels).serve)
-    return Dialect("jupyter", [*served(table), channels], paths(table), schemas.SHARED, PREFIX, errors.answer)
+    told = partial(paths, table), lambda: schemas.SHARED
+    return Dialect("jupyter", [*served(table), channels], *told, PREFIX, errors.answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from sandlot.contracts.capability import Feature
@@ -156,11 +156,11 @@ class Contexts:
         return streams.answer(run, media)
 
 
-async def _contexts_of(request: Request) -> LentBox:
+async def _contexts_of(request: HTTPConnection) -> LentBox:
     return cast("LentBox", await box_of(request, Feature.CONTEXTS))
 
 
-async def context_of(request: Request, *, make: bool = True) -> Context:
+async def context_of(request: HTTPConnection, *, make: bool = True) -> Context:
     """The context in the path; the default one is made when it is missing, if *make*. Raises NotFound."""
     name = named(request, "context")
     box = await _contexts_of(request)

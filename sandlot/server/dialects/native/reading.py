@@ -22,19 +22,18 @@ def refuse_hidden_slash(request: HTTPConnection) -> None:
         raise InvalidSpec("the path holds an escaped slash: no name of a sandbox, command or process has one")
 
 
-def named(request: Request, what: str = "id") -> str:
+def named(request: HTTPConnection, what: str = "id") -> str:
     """A name in the path. Raises InvalidSpec when it is none."""
     return identifier(request.path_params[what], "sandbox id" if what == "id" else what)
 
 
 def bounded(request: Request, body: Mapping[str, Any], command: Command) -> Command:
     """*command*, within the operator's setting `timeout` where the request's *body* says nothing about it."""
-    if "timeoutSeconds" in body:
-        return command
-    return replace(command, timeout=context_of(request).settings.timeout)
+    timeout = command.timeout if "timeoutSeconds" in body else context_of(request).settings.timeout
+    return command if timeout == command.timeout else replace(command, timeout=timeout)
 
 
-async def box_of(request: Request, feature: Feature = Feature.NOTHING) -> Box:
+async def box_of(request: HTTPConnection, feature: Feature = Feature.NOTHING) -> Box:
     """The box of the sandbox in the path, which can do *feature*. Raises NotFound, Unsupported."""
     box = await service_of(request).reach(named(request))
     require(feature, box.features, engine=box.engine)

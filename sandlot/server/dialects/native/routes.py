@@ -1,12 +1,15 @@
-"""The native API as a table: one row for each verb of each path, and the terminal."""
+"""The native API as a table: one row for each verb of each path, and the WebSockets."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from starlette.routing import WebSocketRoute
 
 from sandlot.server.dialect import Context, Dialect
 
 from . import asked, files, pool, processes, sandboxes, told
+from .cell_channel import open_channel
 from .commands import Commands
 from .contexts import Contexts
 from .manners import CELLS, COMMANDS
@@ -156,12 +159,13 @@ def routes(context: Context) -> Dialect:
     sockets = (
         WebSocketRoute(SANDBOX + "/terminal", terminals.open),
         WebSocketRoute(SANDBOX + "/terminals/{terminal}", terminals.resume),
+        WebSocketRoute(SANDBOX + "/contexts/{context}/channel", open_channel),
     )
     return Dialect(
         "native",
         [*served(table), *sockets],
-        paths(table),
-        schemas(table),
+        partial(paths, table),
+        partial(schemas, table),
     )
 
 

@@ -189,16 +189,14 @@ def _files_read() -> tuple[Operation, ...]:
 def routes(context: Context) -> Dialect:
     """The routes of the dialect and what tells of them."""
     del context
-    told: dict[str, Any] = {}
 
     async def document(_request: Request) -> Response:
         """GET /api.json."""
-        return JSONResponse(_whole(told))
+        return JSONResponse(_whole(paths(rows)))
 
     own = Operation("GET", _DOCUMENT, document, "read", "This document", {"type": "object"}, prefix="")
     rows = (*operations(Sessions()), own)
-    told.update(paths(rows))
-    return Dialect(NAME, served(rows), told, schemas.SHARED, PREFIX, errors.answer)
+    return Dialect(NAME, served(rows), lambda: paths(rows), lambda: schemas.SHARED, PREFIX, errors.answer)
 
 
 def _whole(told: dict[str, Any]) -> dict[str, Any]:
