@@ -16,7 +16,7 @@ from sandlot import settings
 from sandlot.contracts.errors import StartFailed
 
 from .environment import Environment
-from .storage import retire, shared_folder, write_whole
+from .storage import cached, keep, shared_folder
 
 _PACKAGE = Path(__file__).parent.parent
 _SHIPPED = {
@@ -37,6 +37,7 @@ _SHIPPED = {
     ),
 }
 """The agent's rooms, and which modules of each: the rest of `wire` is the HTTP API's."""
+_KIND = "agent-*.pyz"
 _DEADLINE = 60.0  # seconds to compile about forty small files on a machine under load
 
 _MAIN = "from sandlot.guest.__main__ import main\nraise SystemExit(main())\n"
@@ -80,15 +81,14 @@ def zygote_command(environment: Environment, archive: str, nest: str, library: s
 
 
 def archive_for(environment: Environment, data: Path | None = None) -> Path:
-    """The agent for *environment*'s interpreter, world-readable; compiled when it is not there yet.
+    """The agent for *environment*'s interpreter, world-readable; compiled when this user has none yet.
 
     Raises StartFailed when it cannot be compiled or kept.
     """
     agents = shared_folder((data or settings.load().data_directory) / "agents")
     kept = agents / f"agent-{environment.tag}-{_digest()[:32]}.pyz"
-    if not kept.exists():
-        write_whole(kept, _compiled(environment.host_interpreter), once=True)
-        retire(kept, "agent-*.pyz")
+    make = functools.partial(_compiled, environment.host_interpreter)
+    keep(kept, _KIND, functools.partial(cached, kept.name, _KIND, make))
     return kept
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from sandlot import settings
 from sandlot.contracts.errors import StartFailed
 
-from .storage import retire, shared_folder, write_whole
+from .storage import cached, keep, shared_folder, write_whole
 
 AUTO, NONE = "auto", "none"
 """The setting `compiler` by which one is looked for, and by which boxes do without."""
@@ -28,6 +28,7 @@ AUTO, NONE = "auto", "none"
 _SOURCES = Path(__file__).parent.parent / "guest" / "native"
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-Wl,-z,now")
+_KIND = "init-*.so"
 _DEADLINE = 60.0  # seconds, on a machine under load
 
 
@@ -64,7 +65,7 @@ def _library(data: Path, wanted: str) -> Library:
     name, make, how = origin
     try:
         kept = shared_folder(data / "agents") / name
-        _keep(kept, make)
+        keep(kept, _KIND, make)
         ctypes.CDLL(str(kept))
     except StartFailed as error:
         return Library(None, error.message)
@@ -82,8 +83,10 @@ def _origin(wanted: str) -> tuple[str, Callable[[], bytes], str] | None:
     if compiler is None:
         return None
     name = _name(compiler)
-    make = functools.partial(_cached, name) if wanted == AUTO else _compiled
-    return name, functools.partial(make, compiler), f"compiled with {compiler}"
+    make = functools.partial(_compiled, compiler)
+    if wanted == AUTO:
+        make = functools.partial(cached, name, _KIND, make)
+    return name, make, f"compiled with {compiler}"
 
 
 def _name(compiler: str) -> str:
@@ -102,22 +105,6 @@ def install() -> str:
         raise StartFailed(f"no C compiler: install {' or '.join(_COMPILERS)}")
     write_whole(installed(), _compiled(compiler))
     return f"{installed()}: compiled with {compiler}"
-
-
-def _keep(kept: Path, make: Callable[[], bytes]) -> None:
-    if not kept.exists():
-        write_whole(kept, make(), once=True)
-        retire(kept, "init-*.so")
-
-
-def _cached(name: str, compiler: str) -> bytes:
-    """As `_compiled`, but once for all data directories of this user, where there is a place for that."""
-    try:
-        cached = shared_folder(settings.cache_directory()) / name
-    except StartFailed:
-        return _compiled(compiler)
-    _keep(cached, functools.partial(_compiled, compiler))
-    return cached.read_bytes()
 
 
 def _found(wanted: str) -> str | None:

@@ -10,9 +10,10 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sandlot import settings
 from sandlot.contracts.errors import StartFailed
 
 _ASIDE = ".aside-"
@@ -43,7 +44,27 @@ def write_whole(path: Path, content: bytes, *, once: bool = False) -> None:
         raise StartFailed(f"{path} cannot be written: {cause.strerror}; free some space") from cause
 
 
-def retire(kept: Path, pattern: str) -> None:
+def keep(path: Path, kind: str, make: Callable[[], bytes]) -> None:
+    """Have what *make* gives at *path*, made unless it is there; older ones of its *kind*, a pattern, retire.
+
+    Raises StartFailed when it cannot be written, and what *make* raises.
+    """
+    if not path.exists():
+        write_whole(path, make(), once=True)
+        _retire(path, kind)
+
+
+def cached(name: str, kind: str, make: Callable[[], bytes]) -> bytes:
+    """What *make* gives, made once for all data directories of this user, where there is a place for that."""
+    try:
+        path = shared_folder(settings.cache_directory()) / name
+    except StartFailed:
+        return make()
+    keep(path, kind, make)
+    return path.read_bytes()
+
+
+def _retire(kept: Path, pattern: str) -> None:
     """Delete *kept*'s predecessors, files beside it that match *pattern*, when nobody made them for a week.
 
     Who still needs one makes it again.

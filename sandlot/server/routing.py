@@ -49,8 +49,9 @@ class Routing:
 
 def _by_shape(routes: Sequence[BaseRoute]) -> Mapping[Shape, Sequence[BaseRoute]]:
     """The *routes* that may take a path, in their order, by its shape: those that take any under _ANY."""
-    shapes = {_shape_of(route) for route in routes} | {_ANY}
-    return {shape: [route for route in routes if _may_take(_shape_of(route), shape)] for shape in shapes}
+    shaped = [(route, _shape_of(route)) for route in routes]
+    shapes = {shape for _, shape in shaped} | {_ANY}
+    return {shape: [route for route, of in shaped if _may_take(of, shape)] for shape in shapes}
 
 
 def _may_take(shape: Shape, path: Shape) -> bool:

@@ -6,6 +6,7 @@ import gzip
 import io
 import struct
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -117,24 +118,34 @@ def link_chain() -> bytes:
 
 
 def zeros_bomb(size: int) -> Iterator[bytes]:
-    """A gzip stream of one member of *size* zeros, piece by piece, without holding it."""
-    target = io.BytesIO()
-    with gzip.GzipFile(fileobj=target, mode="wb", compresslevel=9) as packed:
-        packed.write(header(Entry(b"zeros", size=size)))
-        for _ in range(0, size, 2**20):
-            packed.write(bytes(2**20))
-            yield target.getvalue()
-            target.seek(0)
-            target.truncate()
-        packed.write(_end())
-    yield target.getvalue()
+    """A gzip stream of one member of *size* zeros, whole MiB, piece by piece, without holding it.
+
+    Compressed once: behind a full flush of zlib nothing refers to what was before.
+    """
+    first, zeros = header(Entry(b"zeros", size=size)), bytes(2**20)
+    packed, checksum = _deflated(zeros), zlib.crc32(first)
+    yield b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + _deflated(first)  # RFC 1952, section 2.3
+    for _ in range(0, size, len(zeros)):
+        checksum = zlib.crc32(zeros, checksum)
+        yield packed
+    length = len(first) + size + len(_end())
+    yield _deflated(_end(), zlib.Z_FINISH) + struct.pack("<II", zlib.crc32(_end(), checksum), length % 2**32)
+
+
+def _deflated(data: bytes, flush: int = zlib.Z_FULL_FLUSH) -> bytes:
+    packing = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    return packing.compress(data) + packing.flush(flush)
 
 
 def many(count: int) -> Iterator[bytes]:
-    """*count* empty members, a few thousand at a time."""
+    """*count* empty members, a few thousand at a time; 10,000,000 at most."""
+    blank = header(Entry(b"many/0000000"))
+    before, between, after = blank[:5], blank[12:148], blank[156:]
+    rest = sum(before) + sum(between) + sum(after) + 8 * ord(" ")
     for start in range(0, count, 2000):
+        names = (b"%07d" % number for number in range(start, min(start + 2000, count)))
         yield b"".join(
-            header(Entry(b"many/%d" % number)) for number in range(start, min(start + 2000, count))
+            b"%b%b%b%06o\0 %b" % (before, name, between, rest + sum(name), after) for name in names
         )
     yield _end()
 

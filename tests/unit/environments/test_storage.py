@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from sandlot.environments.storage import set_aside, staging_in, sweep, write_whole
+from sandlot import settings
+from sandlot.environments.storage import cached, keep, set_aside, staging_in, sweep, write_whole
 
 
 def build(staging: Path) -> None:
@@ -59,3 +61,19 @@ def test_a_file_that_is_written_once_is_not_replaced(tmp_path: Path) -> None:
     write_whole(path, b"second", once=True)
     assert (path.read_bytes(), path.stat().st_ino) == (b"first", before)
     assert [entry.name for entry in tmp_path.iterdir()] == ["agent"]
+
+
+def test_what_is_kept_is_made_once_in_a_folder_and_what_is_cached_once_for_all(tmp_path: Path) -> None:
+    name, made = f"test-{secrets.token_hex(8)}.bin", []
+
+    def make() -> bytes:
+        made.append(name)
+        return b"made"
+
+    try:
+        for folder in (tmp_path / "one", tmp_path / "one", tmp_path / "other"):
+            keep(folder / name, "test-*.bin", lambda: cached(name, "test-*.bin", make))
+            assert (folder / name).read_bytes() == b"made"
+    finally:
+        (settings.cache_directory() / name).unlink(missing_ok=True)
+    assert made == [name]
