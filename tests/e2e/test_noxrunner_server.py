@@ -37,7 +37,7 @@ def test_the_same_program_does_everything_with_our_import(version: str, server: 
     python = find(version)
     if python is None:
         pytest.skip(f"no Python {version} on PATH, of pyenv or of uv")
-    variables = {**clean_variables(), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {**clean_variables(), "PYTHONPATH": str(ROOT)}
     told = _story(python, "sandlot.compat.noxrunner", server, f"ours-{version}", variables)
     assert told == noxrunner_story.EXPECTED
 
@@ -55,7 +55,7 @@ def test_our_command_line_does_everything(version: str, server: RunningServer, t
     python = find(version)
     if python is None:
         pytest.skip(f"no Python {version} on PATH, of pyenv or of uv")
-    variables = {**clean_variables(), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {**clean_variables(), "PYTHONPATH": str(ROOT)}
     command = [
         str(python),
         "-c",

@@ -104,7 +104,7 @@ def test_the_same_program_does_everything_with_our_import(
     python = find(version)
     if python is None:
         pytest.skip(f"no Python {version} on PATH, of pyenv or of uv")
-    variables = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {"PYTHONPATH": str(ROOT)}
     _follow(python, "sandlot.compat.sandbox_runtime", server, tmp_path, **variables)
 
 

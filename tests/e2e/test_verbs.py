@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +26,12 @@ def server() -> Iterator[RunningServer]:
 
 
 class Line:
-    """The command line on one Python, from the wheel itself: a wheel can be imported from as it is."""
+    """The command line on one Python, from what the wheel holds and nothing else."""
 
-    def __init__(self, python: Path, wheel: Path, server: RunningServer, folder: Path) -> None:
+    def __init__(self, python: Path, unpacked: Path, server: RunningServer, folder: Path) -> None:
         ours = ("PYTHON", "SANDLOT_", "NOXRUNNER_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        self._env = {**kept, "PYTHONPATH": str(wheel), "SANDLOT_URL": server.url}
+        self._env = {**kept, "PYTHONPATH": str(unpacked), "SANDLOT_URL": server.url}
         self._command = [str(python), "-S", "-W", "error", "-m", "sandlot.cli.main"]
         self._folder = folder
 
@@ -46,12 +47,21 @@ class Line:
         )
 
 
+@pytest.fixture(scope="module")
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as a folder, where bytecode is kept: a packed one is compiled at every start."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
 @pytest.fixture(params=VERSIONS)
-def line(request: pytest.FixtureRequest, wheel: Path, server: RunningServer, tmp_path: Path) -> Line:
+def line(request: pytest.FixtureRequest, unpacked: Path, server: RunningServer, tmp_path: Path) -> Line:
     python = find(request.param)
     if python is None:
         pytest.skip(f"no Python {request.param} on PATH, of pyenv or of uv")
-    return Line(python, wheel, server, tmp_path)
+    return Line(python, unpacked, server, tmp_path)
 
 
 def test_a_day_with_a_sandbox(line: Line, tmp_path: Path) -> None:
