@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ _TEXT = {"type": "string"}
 
 
 def routes(health: Health, document: Document) -> list[Route]:
-    """The routes; *document* gives the OpenAPI document of the whole server."""
+    """The routes; *document* gives the OpenAPI document of the whole server, which may take its time."""
 
     async def readyz(request: Request) -> Response:
         status = health.status()
@@ -49,10 +50,10 @@ def routes(health: Health, document: Document) -> list[Route]:
         return JSONResponse(about, 200 if status == "ready" else 503)
 
     async def openapi(_request: Request) -> Response:
-        return JSONResponse(document())
+        return JSONResponse(await asyncio.to_thread(document))
 
     async def page(_request: Request) -> Response:
-        return docs.page(document())
+        return docs.page(await asyncio.to_thread(document))
 
     table: Mapping[str, Endpoint] = {
         "/healthz": _healthz,
