@@ -46,6 +46,7 @@ at /readyz that the machine has too much to do."""
 _AMOUNTS = {
     **dict.fromkeys(("memory", "memoryLimit"), "256Mi"),
     **dict.fromkeys(("disk", "ephemeralStorageLimit"), "64Mi"),
+    "size": "64M",
     **dict.fromkeys(("cpu", "cpuLimit"), 1),
 }
 
