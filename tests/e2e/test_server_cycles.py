@@ -41,12 +41,12 @@ def test_d03_cycles_leave_nothing_and_memory_stays_flat(
     small = 0
     with closing(Client(server.url)) as client:
         _cycle(client, 0)
-        before = _steady(server.pid)
+        before = _steady(server)
         for number in range(1, cycles + 1):
             _cycle(client, number)
             if number == _LAST:
                 small = _resident(server.pid)
-        assert _grown(before, server.pid) == {}
+        assert _grown(before, server) == {}
     if cycles > _LAST:
         assert _resident(server.pid) - small < _GROWTH
 
@@ -62,43 +62,44 @@ def _cycle(client: Client, number: int) -> None:
     client.delete(name)
 
 
-def _steady(pid: int) -> dict[str, int]:
+def _steady(server: RunningServer) -> dict[str, int]:
     """The counts once nothing comes and goes: the pool is full."""
-    found, since = _counts(pid), time.monotonic()
+    found, since = _counts(server), time.monotonic()
     while time.monotonic() < since + _PAUSE:
-        now = _counts(pid)
+        now = _counts(server)
         if now != found:
             found, since = now, time.monotonic()
     return found
 
 
-def _grown(before: dict[str, int], pid: int) -> dict[str, int]:
+def _grown(before: dict[str, int], server: RunningServer) -> dict[str, int]:
     """What there is more of than *before*, once the kernel has put away what its last users have closed."""
     deadline = time.monotonic() + _SETTLING
     while True:
-        now = _counts(pid)
+        now = _counts(server)
         grown = {name: count - before[name] for name, count in now.items() if count > before[name]}
         if not grown or time.monotonic() > deadline:
             return grown
 
 
-def _counts(pid: int) -> dict[str, int]:
+def _counts(server: RunningServer) -> dict[str, int]:
     """What a sandbox could leave, counted in the system's own books."""
     while True:
         try:
-            return _counted(pid)
+            return _counted(server)
         except OSError:  # one ended while it was counted: count again
             continue
 
 
-def _counted(pid: int) -> dict[str, int]:
+def _counted(server: RunningServer) -> dict[str, int]:
+    pid = server.pid
     tree = [process.pid for process in descendants(pid)]
     return {
         "processes": len(tree),
         "mounts": sum(_lines(each, "mountinfo") for each in (pid, *tree)),
         "descriptors": sum(len(os.listdir(f"/proc/{each}/fd")) for each in (pid, *tree)),
         "control groups": _control_groups(tree),
-        "loop devices": _loops(),
+        "loop devices": _loops(server.directory),
     }
 
 
@@ -115,8 +116,10 @@ def _control_groups(tree: list[int]) -> int:
     return found
 
 
-def _loops() -> int:
-    return sum(Path(f"/sys/block/{name}/loop").is_dir() for name in os.listdir("/sys/block"))
+def _loops(place: Path) -> int:
+    """Devices of images beneath *place*: other suites have theirs at the same time."""
+    images = Path("/sys/block").glob("loop*/loop/backing_file")
+    return sum(str(place) in image.read_text() for image in images)
 
 
 def _resident(pid: int) -> int:
