@@ -55,13 +55,16 @@ def keep(path: Path, kind: str, make: Callable[[], bytes]) -> None:
 
 
 def cached(name: str, kind: str, make: Callable[[], bytes]) -> bytes:
-    """What *make* gives, made once for all data directories of this user, where there is a place for that."""
-    try:
-        path = shared_folder(settings.cache_directory()) / name
-    except StartFailed:
-        return make()
-    keep(path, kind, make)
-    return path.read_bytes()
+    """What *make* gives, made once for all data directories of this user, where there is a place for that.
+
+    Raises what *make* raises.
+    """
+    with contextlib.suppress(StartFailed, OSError):
+        return (shared_folder(settings.cache_directory()) / name).read_bytes()
+    made = make()
+    with contextlib.suppress(StartFailed):  # a full cache costs time, and nobody a box
+        keep(shared_folder(settings.cache_directory()) / name, kind, lambda: made)
+    return made
 
 
 def _retire(kept: Path, pattern: str) -> None:
